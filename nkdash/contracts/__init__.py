@@ -1,0 +1,33 @@
+"""The table contract: the one source for schemas on write, checks, DuckDB types and the docs."""
+
+from nkdash.contracts.table import (
+    MONEY,
+    PRICE,
+    QUANTITY,
+    TIMESTAMP,
+    Column,
+    ContractViolationError,
+    Table,
+    check,
+    conform,
+    empty,
+    money,
+    price,
+    quantity,
+)
+
+__all__ = [
+    "MONEY",
+    "PRICE",
+    "QUANTITY",
+    "TIMESTAMP",
+    "Column",
+    "ContractViolationError",
+    "Table",
+    "check",
+    "conform",
+    "empty",
+    "money",
+    "price",
+    "quantity",
+]

@@ -1,0 +1,1 @@
+"""One file per daily dataset. A module here that offers ``dataset(settings)`` is one."""

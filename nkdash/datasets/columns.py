@@ -1,0 +1,31 @@
+"""Columns and polars expressions that several datasets share."""
+
+import polars as pl
+
+from nkdash.contracts import TIMESTAMP, Column
+
+DATE = Column("date", pl.Date(), "Business day", "local", nullable=False)
+COMPANY = Column("company_id", pl.Int64(), "Company", nullable=False, source="company_id")
+
+SOLD_STATES = ("paid", "done", "invoiced")
+"""States of a POS order that is a sale; drafts and cancelled orders are none (19 has no invoiced)."""
+
+
+def identifier(name: str, description: str, source: str, *, nullable: bool = True) -> Column:
+    """A column that holds the id of an Odoo record."""
+    return Column(name, pl.Int64(), description, source=source, nullable=nullable)
+
+
+def utc_column(name: str, description: str, source: str, *, nullable: bool = False) -> Column:
+    """A naive timestamp that means UTC."""
+    return Column(name, TIMESTAMP, description, "UTC", source, nullable)
+
+
+def local_column(name: str, description: str, source: str, *, nullable: bool = False) -> Column:
+    """A naive timestamp of the business time zone."""
+    return Column(name, TIMESTAMP, description, "local", source, nullable)
+
+
+def to_local(utc: pl.Expr, zone: str) -> pl.Expr:
+    """A naive UTC timestamp as naive local time of ``zone``."""
+    return utc.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
