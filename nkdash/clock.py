@@ -22,7 +22,12 @@ def today(settings: Settings) -> date:
 
 def yesterday(settings: Settings) -> date:
     """The last complete business day."""
-    return today(settings) - timedelta(days=1)
+    return day_before(today(settings))
+
+
+def day_before(day: date) -> date:
+    """The day before ``day``."""
+    return day - timedelta(days=1)
 
 
 def day_window(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
         (), description="Odoo company ids to read, comma-separated; empty: all the user may see"
     )
     nkdash_max_partitions_per_run: int = Field(31, ge=1, description="days a backfill run")
+    nkdash_step_retries: int = Field(2, ge=0, le=10, description="further tries of a failed step")
+    nkdash_step_retry_seconds: float = Field(30, ge=0, description="before the first of them")
     nkdash_intraday_minutes: int = Field(30, ge=5, le=720, description="refresh of today, minutes")
     nkdash_warehouse_versions: int = Field(5, ge=2, description="published versions kept")
 
@@ -143,14 +145,13 @@ class Settings(BaseSettings):
         """What the Odoo room needs to connect. Raises SettingsError naming what is missing."""
         if missing := self.missing_odoo():
             raise SettingsError([f"{name} is not set" for name in missing])
-        assert self.odoo_host and self.odoo_db and self.odoo_username and self.odoo_api_key  # noqa: S101 - narrows types after the check above
         return OdooConnection(
-            host=self.odoo_host,
+            host=self.odoo_host or "",
             port=self.odoo_port or DEFAULT_PORTS[self.odoo_protocol],
             protocol=self.odoo_protocol,
-            db=self.odoo_db,
-            username=self.odoo_username,
-            api_key=self.odoo_api_key,
+            db=self.odoo_db or "",
+            username=self.odoo_username or "",
+            api_key=self.odoo_api_key or SecretStr(""),
             ca_file=self.odoo_ca_file,
             connect_timeout=self.odoo_connect_timeout,
             read_timeout=self.odoo_read_timeout,

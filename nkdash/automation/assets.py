@@ -1,0 +1,216 @@
+"""The asset factory: raw, clean and star of every dataset, raw and star of every dimension."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from nkdash.catalog import Catalog
+from nkdash.contracts import Table
+from nkdash.datasets.extract import extract_days, extract_dimension
+from nkdash.datasets.spec import Dataset
+from nkdash.dimensions.spec import Dimension
+from nkdash.odoo.resource import OdooResource
+from nkdash.settings import Settings
+from nkdash.warehouse import publish
+
+OWNERS = ["team:data"]
+ODOO_POOL = "odoo"
+PUBLISH_POOL = "publish"
+
+WAREHOUSE = dg.AssetKey(["warehouse", "snapshot"])
+
+
+def retries(settings: Settings) -> dg.RetryPolicy:
+    """Further tries of a step after a transient fault; permanent ones fail at once."""
+    return dg.RetryPolicy(
+        max_retries=settings.nkdash_step_retries,
+        delay=settings.nkdash_step_retry_seconds,
+        backoff=dg.Backoff.EXPONENTIAL,
+        jitter=dg.Jitter.PLUS_MINUS,
+    )
+
+
+def lake_tables(catalog: Catalog) -> dict[tuple[str, ...], Table]:
+    """Asset key to table contract, for everything that lies in the lake."""
+    tables: dict[tuple[str, ...], Table] = {}
+    for dataset in catalog.datasets:
+        tables["raw", dataset.name] = dataset.raw_table
+        tables["clean", dataset.name] = dataset.clean_table
+        if dataset.fact:
+            tables["star", dataset.fact.table.name] = dataset.fact.table
+    for dimension in catalog.dimensions:
+        tables["raw", dimension.name] = dimension.raw_table
+        tables["star", dimension.table.name] = dimension.table
+    return tables
+
+
+def dataset_assets(
+    dataset: Dataset, settings: Settings, partitions: dg.DailyPartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """raw/<name>, clean/<name> and star/<fact> of one daily dataset, over ranges of days."""
+    daily: dict[str, Any] = {
+        "partitions_def": partitions,
+        "backfill_policy": dg.BackfillPolicy.multi_run(settings.nkdash_max_partitions_per_run),
+        "io_manager_key": "lake",
+        "owners": OWNERS,
+        "group_name": dataset.name,
+    }
+
+    @dg.asset(
+        key=["raw", dataset.name],
+        kinds={"odoo", "parquet"},
+        description=f"{dataset.description} As Odoo answers, every state.",
+        metadata=_about(dataset.raw_table),
+        retry_policy=retries(settings),
+        pool=ODOO_POOL,
+        **daily,
+    )
+    def raw(context: dg.AssetExecutionContext, odoo: OdooResource) -> pl.DataFrame:
+        days = _days(context)
+        with odoo.client() as client:
+            frame = extract_days(client, dataset, days[0], days[-1], settings)
+            _report_calls(context, client.stats.snapshot().as_dict())
+        return _reported(context, frame, days)
+
+    @dg.asset(
+        key=["clean", dataset.name],
+        ins={"raw": dg.AssetIn(dg.AssetKey(["raw", dataset.name]))},
+        kinds={"polars", "parquet"},
+        description=f"{dataset.description} Filtered, typed, named.",
+        metadata=_about(dataset.clean_table),
+        **daily,
+    )
+    def clean(context: dg.AssetExecutionContext, raw: pl.LazyFrame) -> pl.DataFrame:
+        return _reported(context, dataset.clean(raw).collect(), _days(context))
+
+    found = [raw, clean]
+    if fact := dataset.fact:
+
+        @dg.asset(
+            key=["star", fact.table.name],
+            ins={
+                "clean": dg.AssetIn(dg.AssetKey(["clean", dataset.name])),
+                **{d: dg.AssetIn(dg.AssetKey(["star", d])) for d in fact.dimensions},
+            },
+            kinds={"polars", "parquet"},
+            description=f"One row: {fact.table.grain}.",
+            metadata=_about(fact.table),
+            **daily,
+        )
+        def star(context: dg.AssetExecutionContext, **inputs: pl.LazyFrame) -> pl.DataFrame:
+            made = fact.make(inputs.pop("clean"), inputs)
+            return _reported(context, made.collect(), _days(context))
+
+        found.append(star)
+    return found
+
+
+def dimension_assets(dimension: Dimension, settings: Settings) -> list[dg.AssetsDefinition]:
+    """raw/<name> and star/dim_<name> of one dimension, read whole."""
+    whole: dict[str, Any] = {
+        "io_manager_key": "lake",
+        "owners": OWNERS,
+        "group_name": "dimensions",
+    }
+
+    @dg.asset(
+        key=["raw", dimension.name],
+        kinds={"odoo", "parquet"},
+        description=f"{dimension.description} As Odoo answers.",
+        metadata=_about(dimension.raw_table),
+        retry_policy=retries(settings),
+        pool=ODOO_POOL,
+        **whole,
+    )
+    def raw(context: dg.AssetExecutionContext, odoo: OdooResource) -> pl.DataFrame:
+        with odoo.client() as client:
+            frame = extract_dimension(client, dimension)
+            _report_calls(context, client.stats.snapshot().as_dict())
+        return frame
+
+    @dg.asset(
+        key=["star", dimension.table.name],
+        ins={"raw": dg.AssetIn(dg.AssetKey(["raw", dimension.name]))},
+        kinds={"polars", "parquet"},
+        description=f"One row: {dimension.table.grain}.",
+        metadata=_about(dimension.table),
+        **whole,
+    )
+    def star(raw: pl.LazyFrame) -> pl.DataFrame:
+        return dimension.make(raw).collect()
+
+    return [raw, star]
+
+
+def warehouse_asset(catalog: Catalog, settings: Settings) -> dg.AssetsDefinition:
+    """The published DuckDB snapshot: a new version wherever the lake has changed."""
+    tables = [*catalog.facts, *catalog.dimension_tables]
+
+    @dg.asset(
+        key=WAREHOUSE,
+        deps=[dg.AssetKey(["star", table.name]) for table in tables],
+        group_name="warehouse",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        description="The snapshot that the dashboard reads: every fact, dimension and aggregate.",
+        pool=PUBLISH_POOL,
+    )
+    def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        result = publish(settings, catalog)
+        return dg.MaterializeResult(
+            metadata={
+                "version": result.version,
+                "changed_partitions": sum(result.changed.values()),
+                "dagster/row_count": sum(result.rows.values()),
+                "seconds": round(result.seconds, 3),
+            }
+        )
+
+    return snapshot
+
+
+def _days(context: dg.AssetExecutionContext) -> list[date]:
+    return [date.fromisoformat(key) for key in context.partition_keys]
+
+
+def _reported(
+    context: dg.AssetExecutionContext, frame: pl.DataFrame, days: list[date]
+) -> pl.DataFrame:
+    """Put each day's rows into its materialization, then hand the frame on."""
+    rows = dict(frame.group_by("date").len().iter_rows())
+    for day in days:
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": rows.get(day, 0)}, partition_key=day.isoformat()
+        )
+    return frame
+
+
+def _report_calls(context: dg.AssetExecutionContext, stats: Mapping[str, float]) -> None:
+    context.add_output_metadata(
+        {
+            "odoo_calls": int(stats["calls"]),
+            "odoo_retries": int(stats["retries"]),
+            "odoo_seconds": round(stats["busy_seconds"], 3),
+            "odoo_bytes": int(stats["bytes_received"]),
+        }
+    )
+
+
+def _about(table: Table) -> dict[str, Any]:
+    """Grain and column schema for Dagster's catalogue."""
+    columns = [
+        dg.TableColumn(
+            name=c.name,
+            type=str(c.dtype),
+            description=c.description + (f" ({c.unit})" if c.unit else ""),
+            constraints=dg.TableColumnConstraints(
+                nullable=c.nullable, unique=table.key == (c.name,)
+            ),
+        )
+        for c in table.columns
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns=columns), "grain": table.grain}
+

@@ -1,0 +1,67 @@
+"""Schedules in the business time zone: yesterday at night, today in between."""
+
+import dagster as dg
+
+from nkdash import clock
+from nkdash.settings import Settings
+
+NIGHTLY = "0 2 * * *"
+
+
+def nightly(settings: Settings) -> dg.ScheduleDefinition:
+    """At 02:00 local time: load *yesterday*, the last complete business day."""
+
+    @dg.schedule(
+        name="nightly",
+        job_name="daily_load",
+        cron_schedule=NIGHTLY,
+        execution_timezone=settings.nkdash_timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Loads yesterday at 02:00 local time and publishes.",
+    )
+    def _nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        local = context.scheduled_execution_time.astimezone(settings.zone)
+        day = clock.day_before(local.date()).isoformat()
+        return dg.RunRequest(run_key=f"nightly-{day}", partition_key=day)
+
+    return _nightly
+
+
+def intraday(settings: Settings) -> dg.ScheduleDefinition:
+    """Every ``NKDASH_INTRADAY_MINUTES``: refresh *today*, the open business day."""
+
+    @dg.schedule(
+        name="intraday",
+        job_name="daily_load",
+        cron_schedule=every(settings.nkdash_intraday_minutes),
+        execution_timezone=settings.nkdash_timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Refreshes today and publishes.",
+    )
+    def _intraday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        unfinished = context.instance.get_run_records(
+            dg.RunsFilter(
+                job_name="daily_load",
+                tags={"dagster/schedule_name": "intraday"},
+                statuses=[
+                    dg.DagsterRunStatus.QUEUED,
+                    dg.DagsterRunStatus.NOT_STARTED,
+                    dg.DagsterRunStatus.STARTING,
+                    dg.DagsterRunStatus.STARTED,
+                ],
+            ),
+            limit=1,
+        )
+        if unfinished:
+            return dg.SkipReason("The refresh before this one is still at work.")
+        local = context.scheduled_execution_time.astimezone(settings.zone)
+        return dg.RunRequest(partition_key=local.date().isoformat())
+
+    return _intraday
+
+
+def every(minutes: int) -> str:
+    """A cron line for each ``minutes``: within the hour below 60, in whole hours from there."""
+    if minutes < 60:
+        return f"*/{minutes} * * * *"
+    return f"0 */{min(minutes // 60, 23)} * * *"

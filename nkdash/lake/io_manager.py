@@ -1,0 +1,97 @@
+"""Dagster's face of the lake: partition ranges in, lazy frames out, whole files or nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from dagster_polars import BasePolarsUPathIOManager
+
+from nkdash.contracts import ContractViolationError, Table
+from nkdash.lake.files import (
+    EXTRACTED_AT,
+    Layer,
+    NotInLakeError,
+    scan_days,
+    scan_table,
+    write_days,
+    write_table,
+)
+
+LAYER_OF_KEY = {"raw": Layer.RAW, "clean": Layer.CLEAN, "star": Layer.STAR}
+
+
+class LakeIOManager(BasePolarsUPathIOManager):
+    """Assets ``raw/…``, ``clean/…``, ``star/…`` in and out of the lake.
+
+    dagster-polars' own Parquet manager refuses an output of several partitions, writes to the
+    final path, and puts a sample of rows into the event log; writing and scanning are ours.
+    A broken contract and a day that was never loaded fail the step for good (dagster.Failure);
+    LakeWriteError may be tried again.
+    """
+
+    _root: Path
+    _tables: Mapping[tuple[str, ...], Table]
+
+    def __init__(self, root: Path, tables: Mapping[tuple[str, ...], Table]) -> None:
+        super().__init__(base_dir=str(root))
+        self._root = root
+        self._tables = tables
+
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
+        """Write a frame: one file a day of the asked range, or the one file of a dimension."""
+        table = self._tables[tuple(context.asset_key.path)]
+        layer = LAYER_OF_KEY[context.asset_key.path[0]]
+        as_of = _as_of(obj)
+        with _permanent(ContractViolationError):
+            if table.partitioned:
+                write_days(self._root, layer, table, obj, _days(context), as_of=as_of)
+            else:
+                write_table(self._root, layer, table, obj, as_of=as_of)
+        context.add_output_metadata({"dagster/row_count": obj.height})
+
+    def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
+        """Exactly the asked days of an asset, or a whole dimension, lazily."""
+        table = self._tables[tuple(context.asset_key.path)]
+        layer = LAYER_OF_KEY[context.asset_key.path[0]]
+        with _permanent(NotInLakeError):
+            if table.partitioned:
+                return scan_days(self._root, layer, table, _days(context))
+            return scan_table(self._root, layer, table)
+
+    def write_df_to_path(self, context: dg.OutputContext, df: pl.DataFrame, path: Any) -> None:
+        """Not reached: handle_output writes whole ranges."""
+        raise NotImplementedError
+
+    def sink_df_to_path(self, context: dg.OutputContext, df: pl.LazyFrame, path: Any) -> None:
+        """Not reached: handle_output writes whole ranges."""
+        raise NotImplementedError
+
+    def scan_df_from_path(self, path: Any, context: dg.InputContext) -> pl.LazyFrame:
+        """Not reached: load_input scans whole ranges."""
+        raise NotImplementedError
+
+
+@contextmanager
+def _permanent(error_type: type[Exception]) -> Iterator[None]:
+    """Fail the step at once: trying again cannot mend this kind of error."""
+    try:
+        yield
+    except error_type as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def _days(context: dg.OutputContext | dg.InputContext) -> Sequence[date]:
+    return [date.fromisoformat(key) for key in context.asset_partition_keys]
+
+
+def _as_of(frame: pl.DataFrame) -> datetime:
+    """When the source was read: kept in raw rows, else now."""
+    if EXTRACTED_AT in frame.columns and frame.height:
+        earliest = frame.get_column(EXTRACTED_AT).min()
+        if isinstance(earliest, datetime):
+            return earliest
+    return datetime.now(UTC).replace(tzinfo=None)
