@@ -18,7 +18,7 @@ def dagster_errors() -> Iterator[None]:
     """
     try:
         yield
-    except TransientOdooError:
+    except (TransientOdooError, dg.Failure, dg.RetryRequested):
         raise
     except PermanentOdooError as error:
         raise dg.Failure(
