@@ -33,7 +33,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *[a for d in catalog.dimensions for a in dimension_assets(d, settings)],
             warehouse_asset(catalog, settings),
         ],
-        jobs=jobs(catalog, partitions),
+        jobs=jobs(catalog),
         schedules=[nightly(settings), intraday(settings)],
         resources={"odoo": OdooResource(), "lake": lake},
         # One process a run: a process a step costs more than most steps take.

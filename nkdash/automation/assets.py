@@ -213,4 +213,3 @@ def _about(table: Table) -> dict[str, Any]:
         for c in table.columns
     ]
     return {"dagster/column_schema": dg.TableSchema(columns=columns), "grain": table.grain}
-

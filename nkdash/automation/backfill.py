@@ -25,6 +25,8 @@ RANGE_END = "dagster/asset_partition_range_end"
 LAUNCHED_BY = "nkdash/process"
 BACKFILL_ID = "dagster/backfill"
 WATCH_SECONDS = 1.0
+# Errors that only carry another one.
+WRAPPERS = ("Dagster", "RetryRequested")
 # Events go to the event log and to the progress display, not line by line to the terminal.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -138,9 +140,7 @@ def run_here(
     if plan.dimensions:
         steps.append((plan.dimensions, {}))
     for first, last in plan.chunks:
-        steps.append(
-            (plan.daily, {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()})
-        )
+        steps.append((plan.daily, {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}))
     if plan.publish:
         steps.append(((WAREHOUSE,), {}))
     for keys, tags in steps:
@@ -162,6 +162,7 @@ def _run(
     if job is None:
         raise ValueError(f"no job holds {keys}")
     run_id = str(uuid.uuid4())
+    failures: list[str] = []
 
     def listen(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
@@ -169,8 +170,8 @@ def _run(
             return
         if event.is_step_materialization:
             count(event)
-        elif event.is_step_failure or event.event_type_value == "PIPELINE_FAILURE":
-            report.failures.append(_sentence(event))
+        elif event.is_step_failure or (event.is_run_failure and not failures):
+            failures.append(_sentence(event))
 
     instance.add_event_listener(run_id, listen)
     result = job.execute_in_process(
@@ -183,6 +184,7 @@ def _run(
     )
     report.run_ids.append(run_id)
     report.succeeded &= result.success
+    report.failures += failures
     for event in result.all_events:
         if event.is_successful_output:
             metadata = event.step_output_data.metadata
@@ -196,11 +198,12 @@ def _number(value: dg.MetadataValue | None) -> float:
 
 
 def _sentence(event: dg.DagsterEvent) -> str:
-    """The innermost cause of a failed step, in its own words, without Dagster's wrapping."""
-    error = getattr(event.event_specific_data, "error", None)
-    while error is not None and error.cause is not None:
+    """The cause of a failed step in its own words, without the errors that Dagster wraps it in."""
+    data = event.event_specific_data
+    failure = getattr(data, "user_failure_data", None)
+    error = getattr(data, "error", None)
+    while error is not None and error.cause and (error.cls_name or "").startswith(WRAPPERS):
         error = error.cause
-    failure = getattr(event.event_specific_data, "user_failure_data", None)
     text = (failure.description if failure else None) or (error.message if error else "failed")
     return f"{event.step_key or 'run'}: {text.strip()}"
 

@@ -22,7 +22,6 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, event
 
-
 ENGINES_KEPT = 32
 
 

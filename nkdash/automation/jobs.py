@@ -29,16 +29,13 @@ def daily_selection(catalog: Catalog, names: tuple[str, ...] = ()) -> dg.AssetSe
     return dg.AssetSelection.assets(*[dg.AssetKey(key) for key in keys])
 
 
-def jobs(
-    catalog: Catalog, partitions: dg.DailyPartitionsDefinition
-) -> tuple[UnresolvedAssetJobDefinition, ...]:
-    """``daily_load`` (one business day with dimensions and publish), ``dimensions``, ``publish``."""
+def jobs(catalog: Catalog) -> tuple[UnresolvedAssetJobDefinition, ...]:
+    """``daily_load`` (a business day with dimensions and publish), ``dimensions``, ``publish``."""
     warehouse = dg.AssetSelection.assets(WAREHOUSE)
     return (
         dg.define_asset_job(
             "daily_load",
             selection=dimension_selection(catalog) | daily_selection(catalog) | warehouse,
-            partitions_def=partitions,
             description="One business day of every dataset, dimensions first, then publish.",
             tags=MAX_RUNTIME,
         ),

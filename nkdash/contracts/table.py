@@ -109,12 +109,12 @@ def check(frame: pl.DataFrame, table: Table) -> list[str]:
 
 
 def _out_of_range(series: pl.Series, column: Column) -> list[str]:
-    low, high = series.min(), series.max()
+    values = series.cast(pl.Float64)
     found = []
-    if column.minimum is not None and low is not None and float(low) < column.minimum:  # type: ignore[arg-type]
-        found.append(f"{column.name} is {low}, below {column.minimum}")
-    if column.maximum is not None and high is not None and float(high) > column.maximum:  # type: ignore[arg-type]
-        found.append(f"{column.name} is {high}, above {column.maximum}")
+    if column.minimum is not None and (values < column.minimum).any():
+        found.append(f"{column.name} is {values.min()!r}, below {column.minimum}")
+    if column.maximum is not None and (values > column.maximum).any():
+        found.append(f"{column.name} is {values.max()!r}, above {column.maximum}")
     return found
 
 

@@ -8,7 +8,7 @@ DATE = Column("date", pl.Date(), "Business day", "local", nullable=False)
 COMPANY = Column("company_id", pl.Int64(), "Company", nullable=False, source="company_id")
 
 SOLD_STATES = ("paid", "done", "invoiced")
-"""States of a POS order that is a sale; drafts and cancelled orders are none (19 has no invoiced)."""
+"""States of a POS order that is a sale, not a draft nor cancelled (19 has no invoiced)."""
 
 
 def identifier(name: str, description: str, source: str, *, nullable: bool = True) -> Column:

@@ -19,7 +19,7 @@ from nkdash.settings import Settings
 class Reader(Protocol):
     """What extraction needs of an Odoo client."""
 
-    def fields_get(self, model: str) -> dict[str, FieldInfo]: ...  # noqa: D102
+    def fields_get(self, model: str) -> dict[str, FieldInfo]: ...
 
     def search_read(
         self, model: str, domain: Sequence[object], fields: Sequence[str]

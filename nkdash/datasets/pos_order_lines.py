@@ -1,4 +1,4 @@
-"""POS order lines and their fact, fact_sales: gross, discount, revenue, tax and kind of every line."""
+"""POS order lines and fact_sales: gross, discount, revenue, tax and kind of every line."""
 
 from collections.abc import Mapping
 

@@ -22,7 +22,7 @@ TABLE = Table(
         Column(
             "rate",
             pl.Float64(),
-            "Rate on the amount without tax; of a group the sum of its taxes; null for fixed amounts",
+            "Rate on the amount without tax; a group's is the sum of its taxes'; null if fixed",
             "percent",
             "account.tax.amount",
         ),
