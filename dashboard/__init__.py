@@ -1,0 +1,1 @@
+"""The Dash app: it knows the published warehouse file and nothing else."""

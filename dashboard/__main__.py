@@ -1,0 +1,13 @@
+"""``python -m dashboard``: serve the dashboard with the settings of the environment."""
+
+import sys
+
+from dashboard.serve import serve
+from nkdash.settings import SettingsError, load_settings
+
+if __name__ == "__main__":
+    try:
+        chosen = load_settings()
+    except SettingsError as error:
+        sys.exit(str(error))
+    serve(chosen)

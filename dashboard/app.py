@@ -1,0 +1,199 @@
+"""The Dash app: the page's frame, what it serves, and how it is put together."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dash import Dash, dcc
+from flask import Flask, Response, jsonify, request
+
+import dashboard.pages
+from dashboard import callbacks, tokens
+from dashboard.callbacks import Server
+from dashboard.components.shell import shell
+from dashboard.data.session import Cache, Data, Reader
+from dashboard.export import add_export
+from dashboard.sections import Page
+from nkdash.discovery import offers
+from nkdash.settings import Settings
+from nkdash.warehouse import WarehouseError
+
+__all__ = ["create_app"]
+
+YEAR = 365 * 24 * 3600
+FONT_FILE = "/assets/fonts/inter-latin-wght-normal.woff2"
+
+# The scheme is decided before anything is painted: the reader's choice, else the system's.
+SCHEME_SCRIPT = """
+(function () {
+  var kept = localStorage.getItem("mantine-color-scheme-value");
+  var dark = kept === "dark" || kept === "light" ? kept === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");
+})();
+"""
+
+
+def create_app(settings: Settings, warehouse: Reader) -> Dash:
+    """The app on a warehouse reader. It needs no warehouse to start: pages say there is none."""
+    pages = tuple(sorted((make() for make in offers(dashboard.pages, "page")), key=_order))
+    data = Data(warehouse, Cache())
+    server = _flask()
+    app = Dash(
+        "dashboard",
+        server=server,
+        title="NKDash",
+        update_title="",
+        compress=True,
+        suppress_callback_exceptions=True,
+        serve_locally=True,
+        include_pages_meta=False,
+        add_log_handler=False,
+        assets_folder=str(Path(__file__).parent / "assets"),
+        assets_ignore=r".*\.(txt|svg)$",
+    )
+    _use_own_plotly()
+    app.index_string = _index()
+    app.layout = lambda: shell(callbacks.language(), pages, _version(data))
+    callbacks.register(app, Server(settings, data, pages))
+    add_export(server, settings, data)
+    _add_health(server, data)
+    _localise(app)
+    return app
+
+
+def _order(page: Page) -> int:
+    return page.order
+
+
+def _flask() -> Flask:
+    server = Flask("dashboard", static_folder=None)
+    server.config.update(
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_BR_LEVEL=5,
+        COMPRESS_MIMETYPES=[
+            "text/html",
+            "text/css",
+            "text/csv",
+            "text/plain",
+            "text/javascript",
+            "application/javascript",
+            "application/json",
+            "image/svg+xml",
+        ],
+        COMPRESS_CACHE_KEY=lambda asked: asked.full_path,
+        COMPRESS_CACHE_BACKEND=_bundle_cache,
+    )
+    server.after_request(_cache_headers)
+    return server
+
+
+class _BundleCache(dict[str, bytes]):
+    """Compressed bundles, kept for the life of the worker; answers to questions are not."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The compressed body kept for a path."""
+        return super().get(key, default)
+
+    def set(self, key: str, value: bytes) -> None:
+        """Keep the body of a file that never changes."""
+        if "/_dash-component-suites/" in key or "/assets/" in key:
+            self[key] = value
+
+
+def _bundle_cache() -> _BundleCache:
+    return _BundleCache()
+
+
+def _cache_headers(response: Response) -> Response:
+    """Assets carry their time or version in the URL, or never change: keep them for a year."""
+    if response.status_code == 200 and request.path.startswith("/assets/"):
+        fixed = "m" in request.args or request.path.endswith((".woff2", ".svg"))
+        response.headers["Cache-Control"] = (
+            f"public, max-age={YEAR}, immutable" if fixed else "no-cache"
+        )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def _use_own_plotly() -> None:
+    """Serve the small bundle in assets instead of the package's, which is four times as large."""
+    dcc._js_dist[:] = [part for part in dcc._js_dist if part.get("namespace") != "plotly"]
+
+
+def _index() -> str:
+    charts = json.dumps(tokens.chart_templates()).replace("<", "\\u003c")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+{{%metas%}}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{%title%}}</title>
+{{%favicon%}}
+<link rel="preload" href="{FONT_FILE}" as="font" type="font/woff2" crossorigin>
+<style>{tokens.css_variables()}</style>
+<script>{SCHEME_SCRIPT}</script>
+<script type="application/json" id="nk-charts">{charts}</script>
+{{%css%}}
+</head>
+<body>
+{{%app_entry%}}
+<footer hidden>
+{{%config%}}
+{{%scripts%}}
+{{%renderer%}}
+</footer>
+</body>
+</html>"""
+
+
+def _localise(app: Dash) -> None:
+    """Say the reader's language in the page's ``lang``."""
+    plain = app.interpolate_index
+
+    def interpolate(**parts: Any) -> str:
+        return plain(**parts).replace(
+            '<html lang="en">', f'<html lang="{callbacks.language().language}">', 1
+        )
+
+    app.interpolate_index = interpolate  # type: ignore[method-assign]
+
+
+def _version(data: Data) -> int | None:
+    try:
+        with data.session() as session:
+            return session.version
+    except WarehouseError:
+        return None
+
+
+def _add_health(server: Flask, data: Data) -> None:
+    @server.get("/healthz")
+    def healthz() -> Response:
+        """The process lives; the version of the warehouse, or in words why there is none."""
+        try:
+            with data.session() as session:
+                return jsonify(version=session.version, warehouse="ok")
+        except WarehouseError as error:
+            return jsonify(version=None, warehouse=str(error))
+
+
+def warm_up(app: Dash, paths: Sequence[str] = ("/", "/_dash-layout", "/_dash-dependencies")) -> int:
+    """Ask for everything that a first visit asks for; returns how many scripts those were.
+
+    On a cold start Dash can answer 500 for a bundle. Raises RuntimeError when one still does.
+    """
+    client = app.server.test_client()
+    headers = {"Accept-Encoding": "br"}
+    html = client.get("/", headers={"Accept-Encoding": "identity"}).get_data(as_text=True)
+    bundles = [part.split('"')[0] for part in html.split('<script src="')[1:]]
+    for path in (*paths, *bundles):
+        answer = client.get(path, headers=headers)
+        # Read to its end: a streamed answer is compressed, and its context closed, only then.
+        answer.get_data()
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path} answers {answer.status_code} on warming up")
+    return len(bundles)
+
+

@@ -1,0 +1,463 @@
+"""Everything the browser can ask of the server. A change of the URL costs at most 8 of these."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import dash_ag_grid as dag
+import duckdb
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from flask import request
+
+from dashboard import format as fmt
+from dashboard import tables
+from dashboard.components import filters, shell
+from dashboard.components.parts import icon, message
+from dashboard.context import Context, open_context
+from dashboard.data import queries
+from dashboard.data.session import Data
+from dashboard.explain import explain
+from dashboard.i18n import Texts, texts
+from dashboard.sections import Page, Section
+from dashboard.state import parse
+from dashboard.tokens import grid_theme
+from nkdash.clock import today
+from nkdash.settings import Settings
+from nkdash.warehouse import WarehouseError
+
+log = logging.getLogger(__name__)
+
+GRID_THEME = f"themeQuartz.withParams({json.dumps(grid_theme())})"
+
+
+@dataclass(frozen=True)
+class Server:
+    """What every callback shares."""
+
+    settings: Settings
+    data: Data
+    pages: Sequence[Page]
+
+    def page(self, path: str | None) -> Page | None:
+        """The page at a path."""
+        return next((p for p in self.pages if p.path == (path or "/")), None)
+
+    def context(self, search: str | None, path: str | None) -> AbstractContextManager[Context]:
+        """A context for a URL, in the reader's language."""
+        return open_context(self.settings, self.data, language(), path or "/", parse(search))
+
+
+def language() -> Texts:
+    """The reader's language, from the cookie."""
+    return texts(request.cookies.get("nkdash_lang", ""))
+
+
+def register(app: Dash, server: Server) -> None:
+    """Add every callback to the app."""
+    _view(app, server)
+    _controls(app, server)
+    _options(app, server)
+    for page in server.pages:
+        for sections in page.tabs.values():
+            for section in sections:
+                _section(app, server, section)
+    _table(app, server)
+    _dialogs(app, server)
+    _browser(app)
+
+
+def _view(app: Dash, server: Server) -> None:
+    @app.callback(
+        Output("page", "children"),
+        Output("view", "data"),
+        Input("url", "pathname"),
+        Input("url", "search"),
+        State("view", "data"),
+    )
+    def view(path: str | None, search: str | None, now: dict[str, str] | None) -> Any:
+        t = language()
+        page = server.page(path)
+        if page is None:
+            home = html.A(t("page.overview"), href="/")
+            return message(t("missing.title"), t("missing.words"), remedy=home), {"page": ""}
+        state = parse(search)
+        tab = page.tab(state.tab)
+        wanted = {"page": page.name, "tab": tab}
+        if wanted == now:
+            return no_update, no_update
+        return _skeleton(t, page, tab, state.sort), wanted
+
+
+def _skeleton(t: Texts, page: Page, tab: str, sort: str) -> list[Any]:
+    heading = html.H1(t(f"page.{page.name}"), className="unseen")
+    tabs = html.Nav(id="tabs", className="tabs", **{"aria-label": t("tabs")})
+    sections = [
+        html.Div(
+            html.Div(className="skeleton", style={"height": f"{section.height}px"}),
+            id=section.name,
+            className="section",
+        )
+        for section in page.tabs[tab]
+    ]
+    table = page.tables.get(tab)
+    return [heading, tabs, *sections, *([_grid(t, tables.TABLES[table], sort)] if table else [])]
+
+
+def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
+    by, descending = tables.order(table, sort)
+    return html.Section(
+        [
+            html.Div(id="grid-caption", className="grid-caption"),
+            html.Div(
+                dag.AgGrid(
+                    id="grid",
+                    rowModelType="infinite",
+                    columnDefs=tables.definitions(t, table, sort),
+                    defaultColDef={
+                        "sortable": True,
+                        "resizable": True,
+                        "suppressHeaderMenuButton": True,
+                        "floatingFilter": True,
+                        "suppressMovable": True,
+                        "sortingOrder": ["desc", "asc"],
+                    },
+                    dashGridOptions={
+                        "theme": {"function": GRID_THEME},
+                        "cacheBlockSize": tables.BLOCK,
+                        "maxBlocksInCache": 20,
+                        "infiniteInitialRowCount": 20,
+                        "rowSelection": {
+                            "mode": "singleRow",
+                            "checkboxes": False,
+                            "enableClickSelection": True,
+                        },
+                        "animateRows": False,
+                        "rowHeight": 36,
+                        "headerHeight": 40,
+                        "suppressCellFocus": False,
+                        "ensureDomOrder": True,
+                    },
+                    getRowId=f"String(params.data.{table.key})",
+                    style={"height": "100%"},
+                ),
+                className="grid-frame",
+                id={"type": "grid-frame", "table": table.name},
+            ),
+        ],
+        className="card wide table-card",
+        **{"data-sort": f"{'-' * descending}{by}", "aria-label": t(f"table.{table.name}")},
+    )
+
+
+def _controls(app: Dash, server: Server) -> None:
+    @app.callback(
+        Output({"type": "filter", "key": ALL, "place": ALL}, "value"),
+        Output("resolved", "data"),
+        Output("nav", "children"),
+        Output("nav-phone", "children"),
+        Output("chips", "children"),
+        Output("filter-summary", "children"),
+        Output("filter-count", "children"),
+        Output("as-of", "children"),
+        Output("notices", "sendNotifications"),
+        Input("url", "search"),
+        Input("url", "pathname"),
+        Input("version", "data"),
+    )
+    def controls(search: str | None, path: str | None, _version: int | None) -> Any:
+        t = language()
+        state = parse(search)
+        period = state.period(today(server.settings))
+        chips: list[Any] = []
+        as_of: Any = ""
+        company = state.company
+        try:
+            with server.context(search, path) as c:
+                state, chips = c.state, filters.chips(c)
+                fresh = c.session.frame(queries.freshness()).to_dicts()[0]
+                as_of = t("as_of", moment=c.moment(fresh["as_of"]))
+                reach, _ = c.names.reach(state.company)
+                company = reach[0] if state.company or len(reach) == 1 else None
+                if len({co.currency for co in c.names.companies.values()}) == 1:
+                    company = state.company
+        except (WarehouseError, duckdb.Error):
+            # The sections say it, with the remedy; the controls only go on working.
+            as_of = t("as_of.none")
+        links = shell.nav_links(t, server.pages, state, path or "/")
+        count = sum(len(ids) for ids in state.filters.values())
+        wanted = ctx.outputs_list[0]
+        values = [filters.control_value(o["id"]["key"], state, period, company) for o in wanted]
+        summary = f"{t(f'range.{state.preset}')} · {t(f'compare.{state.compare}')}"
+        return (
+            values,
+            filters.resolved(state, period),
+            links,
+            links,
+            chips,
+            summary,
+            str(count or ""),
+            as_of,
+            _notices(t, state.problems),
+        )
+
+    @app.callback(
+        Output("tabs", "children"),
+        Input("url", "search"),
+        Input("view", "data"),
+        State("url", "pathname"),
+    )
+    def tabs(search: str | None, _view: Any, path: str | None) -> Any:
+        t = language()
+        page = server.page(path)
+        if page is None or len(page.tabs) < 2:
+            return []
+        state = parse(search)
+        now = page.tab(state.tab)
+        first = next(iter(page.tabs))
+        return [
+            html.A(
+                t(f"tab.{name}"),
+                href=page.path
+                + state.with_(tab="" if name == first else name, sort="", metric="").search,
+                **({"aria-current": "page"} if name == now else {}),
+            )
+            for name in page.tabs
+        ]
+
+
+def _notices(t: Texts, problems: Sequence[Any]) -> Any:
+    if not problems:
+        return no_update
+    words = "; ".join(f"{p.key} = {p.value}" for p in problems[:5])
+    return [
+        {
+            "action": "show",
+            "id": "url-problems",
+            "title": t("notice.title"),
+            "message": t("notice.words", what=words),
+            "color": "yellow",
+        }
+    ]
+
+
+def _options(app: Dash, server: Server) -> None:
+    @app.callback(
+        *(
+            Output({"type": "filter", "key": key, "place": "drawer"}, "data")
+            for key in filters.PICKED
+        ),
+        Output({"type": "filter", "key": "company", "place": "drawer"}, "data"),
+        Output("company-control", "hidden"),
+        Input("version", "data"),
+    )
+    def options(_version: int | None) -> Any:
+        t = language()
+        try:
+            with server.context("", "/") as c:
+                offered = [filters.options(c.names, key) for key in filters.PICKED]
+                companies = filters.company_options(t, c.names)
+        except (WarehouseError, duckdb.Error):
+            return (*([] for _ in filters.PICKED), [], True)
+        return (*offered, companies, len(companies) < 2)
+
+
+def _section(app: Dash, server: Server, section: Section) -> None:
+    @app.callback(
+        Output(section.name, "children"),
+        Input("url", "search"),
+        Input("version", "data"),
+        State("url", "pathname"),
+    )
+    def draw(search: str | None, _version: int | None, path: str | None) -> Any:
+        def inside(c: Context) -> Any:
+            if section.needs_days and not c.coverage.loaded:
+                return _nothing_loaded(c)
+            return section.render(c)
+
+        return _guarded(server, search, path, inside)
+
+
+def _guarded(
+    server: Server, search: str | None, path: str | None, draw: Callable[[Context], Any]
+) -> Any:
+    """What ``draw`` gives; where that fails, words with the remedy."""
+    t = language()
+    try:
+        with server.context(search, path) as c:
+            return draw(c)
+    except WarehouseError as error:
+        name = type(error).__name__
+        return message(
+            t(f"error.{name}" if f"error.{name}" in t.texts else "error.warehouse"),
+            str(error)[:1].upper() + str(error)[1:] + ".",
+            sort="problem",
+        )
+    except duckdb.Error as error:
+        log.exception("a query failed")
+        return message(t("error.query"), str(error).splitlines()[0], sort="problem")
+    except Exception:
+        log.exception("a section failed")
+        return message(t("error.inside"), t("error.inside.words"), sort="problem")
+
+
+def _nothing_loaded(c: Context) -> Any:
+    fresh = c.session.frame(queries.freshness()).to_dicts()[0]
+    if fresh["last_day"] is None:
+        return message(c.t("unloaded.never"), c.t("unloaded.never.words"), sort="problem")
+    first, last = fresh["first_day"], fresh["last_day"]
+    words = c.t("unloaded.words", first=c.day(first), last=c.day(last))
+    remedy = c.t("unloaded.remedy", first=c.period.first, last=c.period.last)
+    return message(
+        c.t("unloaded.title", days=c.days(c.period)), words, remedy=remedy, sort="problem"
+    )
+
+
+def _table(app: Dash, server: Server) -> None:
+    @app.callback(
+        Output("grid-caption", "children"),
+        Input("url", "search"),
+        Input("version", "data"),
+        Input({"type": "grid-frame", "table": ALL}, "id"),
+        State("url", "pathname"),
+    )
+    def caption(search: str | None, _version: int | None, frames: Any, path: str | None) -> Any:
+        def inside(c: Context) -> Any:
+            if not c.coverage.loaded:
+                return _nothing_loaded(c)
+            table = tables.TABLES[frames[0]["table"]]
+            _, total = tables.block(c, table, 0, 0, table.sort, {})
+            return html.Header(
+                [
+                    html.Div(
+                        [
+                            html.H2(c.t(f"table.{table.name}")),
+                            html.P(
+                                c.t(f"table.{table.name}.hint", count=f"{total:,}"),
+                                className="hint",
+                            ),
+                        ]
+                    ),
+                    html.A(
+                        [icon("download"), "CSV"],
+                        href=f"/export/{table.name}.csv{c.state.search}",
+                        download="",
+                        className="button",
+                        title=c.t("table.csv"),
+                    ),
+                ]
+            )
+
+        return _guarded(server, search, path, inside)
+
+    @app.callback(
+        Output("grid", "getRowsResponse"),
+        Input("grid", "getRowsRequest"),
+        State("url", "search"),
+        State("url", "pathname"),
+        State({"type": "grid-frame", "table": ALL}, "id"),
+        prevent_initial_call=True,
+    )
+    def rows(asked: dict[str, Any] | None, search: str | None, path: str | None, frames: Any) -> Any:
+        if not asked or not frames:
+            return no_update
+        table = tables.TABLES[frames[0]["table"]]
+        model = asked.get("sortModel") or []
+        sort = ("-" if model[0]["sort"] == "desc" else "") + model[0]["colId"] if model else ""
+        try:
+            with server.context(search, path) as c:
+                first, last = int(asked["startRow"]), int(asked["endRow"])
+                last = min(last, first + 10 * tables.BLOCK)
+                found, total = tables.block(
+                    c, table, first, last, sort, asked.get("filterModel") or {}
+                )
+        except (WarehouseError, duckdb.Error, ValueError):
+            # The caption says what is wrong; a table of old rows would hide it.
+            log.exception("a table could not be read")
+            return {"rowData": [], "rowCount": 0}
+        return {"rowData": found, "rowCount": total}
+
+
+def _dialogs(app: Dash, server: Server) -> None:
+    @app.callback(
+        Output("explain-body", "children"),
+        Output("explain", "opened"),
+        Input("explain-request", "data"),
+        State("url", "search"),
+        State("url", "pathname"),
+        prevent_initial_call=True,
+    )
+    def explanation(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
+        return _guarded(server, search, path, lambda c: explain(c, str(asked["what"]))), True
+
+    @app.callback(
+        Output("lines-body", "children"),
+        Output("lines", "opened"),
+        Input("lines-request", "data"),
+        State("url", "search"),
+        State("url", "pathname"),
+        prevent_initial_call=True,
+    )
+    def lines(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
+        def inside(c: Context) -> Any:
+            query = queries.transaction_lines(int(asked["order_id"]), c.selection.companies)
+            return _lines(c, c.session.frame(query).to_dicts())
+
+        return _guarded(server, search, path, inside), True
+
+
+def _lines(c: Context, rows: list[dict[str, Any]]) -> Any:
+    number = {"className": "number"}
+    columns = ("name", "line_kind", "quantity", "price_unit", "discount", "net_revenue")
+    column = "revenue_tax_in" if c.state.tax == "in" else "net_tax_ex"
+
+    def cells(r: dict[str, Any]) -> list[Any]:
+        quantity = r["quantity"]
+        return [
+            html.Td([r["name"], html.Small(r["sku"] or "")]),
+            html.Td(c.t(f"kind.{r['line_kind']}")),
+            html.Td(f"{quantity.normalize():f}", **number),
+            html.Td(_money(c, r["price_unit"]), **number),
+            html.Td(_money(c, r["discount"]), **number),
+            html.Td(_money(c, r[column]), **number),
+        ]
+
+    head = [
+        html.Th(c.t(f"column.{name}"), className="number" if i > 1 else None)
+        for i, name in enumerate(columns)
+    ]
+    total = sum(r[column] for r in rows)
+    foot = html.Tr(
+        [html.Th(c.t("lines.total"), colSpan=5), html.Td(_money(c, total), **number)]
+    )
+    body = html.Tbody([html.Tr(cells(r)) for r in rows])
+    return html.Table([html.Thead(html.Tr(head)), body, html.Tfoot(foot)], className="lines")
+
+
+def _money(c: Context, amount: Any) -> str:
+    return fmt.money(amount, c.currency)
+
+
+def _browser(app: Dash) -> None:
+    """What the browser does by itself."""
+
+    def own(name: str, *arguments: Any, **options: Any) -> None:
+        app.clientside_callback(ClientsideFunction("nkdash", name), *arguments, **options)
+
+    own(
+        "control",
+        Input({"type": "filter", "key": ALL, "place": ALL}, "value"),
+        State("resolved", "data"),
+        prevent_initial_call=True,
+    )
+    own(
+        "clicked",
+        Input({"type": "graph", "name": ALL}, "clickData"),
+        prevent_initial_call=True,
+    )
+    own("followUrl", Input("url", "search"), Input("version", "data"))
+    own("followGrid", Input("grid", "getRowsRequest"), prevent_initial_call=True)
+    own("picked", Input("grid", "selectedRows"), prevent_initial_call=True)
+    own("title", Input("view", "data"), State("titles", "data"))

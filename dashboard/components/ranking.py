@@ -1,0 +1,97 @@
+"""Ranked bar lists: label, value, change and a thin bar; a click filters by the row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+from dash import html
+
+from dashboard import format as fmt
+from dashboard.components.parts import change
+from dashboard.context import Context
+from dashboard.kpis import Good
+
+TOP = 8
+Amounts = Mapping[int | None, float]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Values by id, now and in the base."""
+
+    now: Amounts
+    base: Amounts
+
+
+def ranks(frame: pl.DataFrame, column: str) -> Ranks:
+    """From a breakdown: columns period, id and ``column``."""
+    return Ranks(_by_id(frame, "now", column), _by_id(frame, "base", column))
+
+
+def _by_id(frame: pl.DataFrame, period: str, column: str) -> dict[int | None, float]:
+    rows = frame.filter(pl.col("period") == period).select("id", column).iter_rows()
+    return {key: float(value) for key, value in rows if value is not None}
+
+
+def ranking(ctx: Context, kind: str, of: Ranks, *, names: str | None = None) -> html.Ol:
+    """Highest first; beyond the first few the rest as 'other'. ``kind`` is the filter's key."""
+    order = sorted(of.now.items(), key=lambda item: (-item[1], str(item[0])))
+    chosen = getattr(ctx.state, kind)
+    top = order if len(order) <= TOP + 1 else order[:TOP]
+    rest = order[len(top) :]
+    total = sum(of.now.values())
+    longest = max((abs(v) for _, v in top), default=0.0) or 1.0
+    rows = [
+        _row(
+            ctx,
+            ctx.label(names or kind, key),
+            value,
+            of.base.get(key) if ctx.comparable else None,
+            total,
+            abs(value) / longest,
+            None if key is None else ctx.href(ctx.state.toggled(kind, key)),
+            key in chosen,
+        )
+        for key, value in top
+    ]
+    if rest:
+        value = sum(v for _, v in rest)
+        base = sum(of.base.get(k, 0.0) for k, _ in rest) if ctx.comparable else None
+        label = ctx.t("rank.other", count=len(rest))
+        rows.append(_row(ctx, label, value, base, total, abs(value) / longest, None, False))
+    return html.Ol(rows, className="ranking")
+
+
+def _row(
+    ctx: Context,
+    label: str,
+    value: float,
+    base: float | None,
+    total: float,
+    length: float,
+    href: str | None,
+    chosen: bool,
+) -> html.Li:
+    share = fmt.percent(value / total) if total > 0 else fmt.NO_FIGURE
+    cells = [
+        html.Span(label, className="rank-label", title=label),
+        html.Span(share, className="rank-share"),
+        html.Span(
+            fmt.money_short(value, ctx.currency),
+            className="rank-value",
+            title=fmt.money(value, ctx.currency),
+        ),
+        html.Span(
+            change(fmt.change(value, base), Good.UP) if ctx.base else None,
+            className="rank-change",
+        ),
+        html.Span(
+            html.Span(style={"width": f"{min(length, 1) * 100:.1f}%"}),
+            className="rank-bar",
+            **{"aria-hidden": "true"},
+        ),
+    ]
+    if href is None:
+        return html.Li(html.Span(cells, className="rank-row"))
+    current = {"aria-current": "true"} if chosen else {}
+    return html.Li(html.A(cells, href=href, className="rank-row", **current))

@@ -1,0 +1,151 @@
+"""What stays while pages come and go: header, filter bar, bottom bar, dialogs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from dashboard import tokens
+from dashboard.components import filters
+from dashboard.components.parts import icon
+from dashboard.i18n import LANGUAGES, Texts
+from dashboard.sections import Page
+from dashboard.state import State
+
+
+def shell(t: Texts, pages: Sequence[Page], version: int | None) -> dmc.MantineProvider:
+    """The layout of the app; ``version`` of the warehouse is what it is drawn on first."""
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id="url", refresh=False),
+            dcc.Store(id="version", data=version),
+            dcc.Store(id="view"),
+            dcc.Store(id="resolved"),
+            dcc.Store(id="explain-request"),
+            dcc.Store(id="lines-request"),
+            dcc.Store(id="titles", data={p.name: f"{t(f'page.{p.name}')} · NKDash" for p in pages}),
+            html.Span(str(version or ""), id="nk-version", hidden=True),
+            html.A(t("skip"), href="#page", className="skip"),
+            dmc.NotificationContainer(
+                id="notices", position="bottom-right", autoClose=12000, limit=3
+            ),
+            dmc.AppShell(
+                [
+                    dmc.AppShellHeader([_top(t), filters.bar(t)]),
+                    dmc.AppShellMain(
+                        [
+                            html.Div(
+                                [
+                                    icon("alert-triangle"),
+                                    t("offline"),
+                                    html.Button(
+                                        t("retry"), type="button", **{"data-action": "retry"}
+                                    ),
+                                ],
+                                className="offline-banner",
+                                role="alert",
+                            ),
+                            html.Div(id="page", tabIndex=-1),
+                        ]
+                    ),
+                    dmc.AppShellFooter(
+                        html.Nav(id="nav-phone", className="pages", **{"aria-label": t("pages")}),
+                        hiddenFrom="sm",
+                    ),
+                ],
+                header={"height": {"base": 92, "sm": 104}},
+                footer={"height": {"base": 56, "sm": 0}},
+                padding=0,
+                withBorder=False,
+                transitionDuration=0,
+            ),
+            filters.drawer(t),
+            dmc.Modal(
+                html.Div(id="explain-body"),
+                id="explain",
+                title=t("explain.open"),
+                size="lg",
+                closeButtonProps={"aria-label": t("close")},
+            ),
+            dmc.Drawer(
+                html.Div(id="lines-body"),
+                id="lines",
+                title=t("lines.title"),
+                position="right",
+                size="lg",
+                closeButtonProps={"aria-label": t("close")},
+            ),
+            dmc.Modal(
+                _shortcuts(t),
+                id="help",
+                title=t("help.title"),
+                closeButtonProps={"aria-label": t("close")},
+            ),
+        ],
+        theme=tokens.mantine_theme(),
+        defaultColorScheme="auto",
+    )
+
+
+def _top(t: Texts) -> html.Div:
+    other = next(code for code in LANGUAGES if code != t.language)
+    return html.Div(
+        [
+            html.A("NKDash", href="/", className="wordmark"),
+            html.Nav(id="nav", className="pages wide-only", **{"aria-label": t("pages")}),
+            html.Div(id="as-of", className="as-of"),
+            html.Div(
+                [
+                    html.Button(
+                        other.upper(),
+                        type="button",
+                        className="tool language",
+                        title=LANGUAGES[other],
+                        lang=other,
+                        **{
+                            "data-action": "language",
+                            "data-language": other,
+                            "aria-label": LANGUAGES[other],
+                        },
+                    ),
+                    _tool("scheme", "moon", t("scheme")),
+                    _tool("help", "keyboard", t("help.title"), "wide-only"),
+                ],
+                className="tools",
+            ),
+        ],
+        className="top",
+    )
+
+
+def _tool(action: str, symbol: str, words: str, extra: str = "") -> html.Button:
+    return html.Button(
+        icon(symbol),
+        type="button",
+        className=f"tool {extra}".strip(),
+        title=words,
+        **{"data-action": action, "aria-label": words},
+    )
+
+
+def nav_links(t: Texts, pages: Sequence[Page], state: State, path: str) -> list[html.A]:
+    """The pages, each with the filters that are set now."""
+    kept = state.with_(tab="", sort="", metric="")
+    return [
+        html.A(
+            [icon(p.icon), t(f"page.{p.name}")],
+            href=p.path + kept.search,
+            **({"aria-current": "page"} if p.path == path else {}),
+        )
+        for p in pages
+    ]
+
+
+def _shortcuts(t: Texts) -> html.Table:
+    keys = ("?", "f", "t", "1 2", "Esc")
+    rows: list[Any] = [
+        html.Tr([html.Td([html.Kbd(k) for k in key.split()]), html.Td(t(f"help.{n}"))])
+        for n, key in enumerate(keys, 1)
+    ]
+    return html.Table(html.Tbody(rows), className="shortcuts")

@@ -1,0 +1,114 @@
+"""KPI tiles: the number, its change against the base, a sparkline."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from dash import html
+
+from dashboard import format as fmt
+from dashboard.charts import sparkline
+from dashboard.components.parts import change, explain_button
+from dashboard.context import Context
+from dashboard.kpis import KPIS, Basis, Kpi, Unit
+
+Row = Mapping[str, fmt.Number | None]
+
+
+def totals(frame: pl.DataFrame) -> tuple[Row, Row]:
+    """The KPIs of the whole period and of the base, from a trend; empty where there are none."""
+    found = {r["period"]: r for r in frame.filter(pl.col("is_total")).to_dicts()}
+    return found.get("now", {}), found.get("base", {})
+
+
+def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str) -> html.Div:
+    """A tile for each KPI of a trend; the chosen one is the chart's metric."""
+    now, base = totals(frame)
+    buckets = frame.filter(~pl.col("is_total") & (pl.col("period") == "now"))
+    return html.Div(
+        [
+            _tile(
+                ctx,
+                KPIS[name],
+                _known_zero(KPIS[name], now.get(name)),
+                base.get(name) if ctx.comparable else None,
+                [None if v is None else float(v) for v in buckets.get_column(name).to_list()],
+                name == chosen,
+            )
+            for name in names
+        ],
+        className="tiles",
+    )
+
+
+def _known_zero(kpi: Kpi, value: fmt.Number | None) -> fmt.Number | None:
+    # The days are loaded, so a sum over no rows is a true zero; a ratio of nothing stays none.
+    return 0 if value is None and kpi.additive else value
+
+
+def _tile(
+    ctx: Context,
+    kpi: Kpi,
+    value: fmt.Number | None,
+    base: fmt.Number | None,
+    line: Sequence[float | None],
+    chosen: bool,
+) -> html.Div:
+    title = ctx.t(f"kpi.{kpi.name}.title")
+    tax = tax_words(ctx, kpi)
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.A(
+                        title,
+                        href=ctx.href(ctx.state.with_(metric=kpi.name)),
+                        className="tile-title",
+                        **({"aria-current": "true"} if chosen else {}),
+                    ),
+                    explain_button(ctx.texts, f"kpi:{kpi.name}", title),
+                ],
+                className="tile-head",
+            ),
+            html.Div(_figure(ctx, kpi, value), className="tile-value"),
+            html.Div(_against(ctx, kpi, value, base), className="tile-change"),
+            html.Div(className="spark", style={"maskImage": sparkline(line)} if line else {}),
+        ],
+        className="tile",
+        title=f"{title}, {tax}" if tax else title,
+        **{"data-kpi": kpi.name},
+    )
+
+
+def _figure(ctx: Context, kpi: Kpi, value: fmt.Number | None) -> list[html.Span]:
+    if kpi.unit is not Unit.MONEY:
+        return [html.Span(ctx.value(kpi, value))]
+    return [
+        html.Span(ctx.value(kpi, value), className="full"),
+        html.Span(
+            ctx.value(kpi, value, short=True), className="short", **{"aria-hidden": "true"}
+        ),
+    ]
+
+
+def _against(
+    ctx: Context, kpi: Kpi, value: fmt.Number | None, base: fmt.Number | None
+) -> list[html.Span]:
+    if ctx.base is None:
+        return []
+    ratio = fmt.change(value, base)
+    if ratio is None:
+        why = "compare.no_base" if ctx.comparable else "compare.not_loaded"
+        return [html.Span(f"n/a · {ctx.t(why)}", className="base")]
+    was = ctx.t("compare.was", value=ctx.value(kpi, base, short=kpi.unit is Unit.MONEY))
+    return [change(ratio, kpi.good), html.Span(was, className="base")]
+
+
+def tax_words(ctx: Context, kpi: Kpi) -> str:
+    """'with tax' or 'without tax' where the KPI is money."""
+    match kpi.basis:
+        case Basis.CHOSEN:
+            return ctx.t(f"tax.{ctx.state.tax}")
+        case Basis.TAX_IN:
+            return ctx.t("tax.in")
+        case Basis.NONE:
+            return ""

@@ -1,0 +1,123 @@
+"""The trend card: one KPI by day, week or month, with the base behind it."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+from dash import dcc, html
+
+from dashboard import charts
+from dashboard import format as fmt
+from dashboard.components.parts import card, choice
+from dashboard.components.tiles import tax_words
+from dashboard.context import Context
+from dashboard.kpis import KPIS, Kpi
+from dashboard.periods import Grain, Period, trend_grain
+
+
+def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
+    """The card of ``kpi`` from a trend frame; a day that is not loaded is a gap, not a zero."""
+    title = ctx.t(f"kpi.{kpi.name}.title")
+    figure = charts.trend(
+        points(ctx, kpi, frame),
+        lambda value: _axis(ctx, kpi, value),
+        compared=ctx.comparable,
+    )
+    grain = trend_grain(ctx.state.grain, ctx.period)
+    graph = dcc.Graph(
+        id={"type": "graph", "name": "trend"},
+        figure=figure,
+        config={"displayModeBar": False},
+        responsive=True,
+        className="chart",
+    )
+    keys = [
+        html.Span([html.Span(className="key now"), ctx.days(ctx.period)]),
+        ctx.base
+        and ctx.comparable
+        and html.Span([html.Span(className="key base"), ctx.days(ctx.base)]),
+        tax_words(ctx, kpi),
+    ]
+    grains = choice(
+        ctx,
+        ctx.t("grain.label"),
+        [
+            (ctx.t(f"grain.{g}"), ctx.href(ctx.state.with_(grain=g)), g is grain)
+            for g in (Grain.DAY, Grain.WEEK, Grain.MONTH)
+        ],
+    )
+    return card(
+        ctx,
+        ctx.t(f"trend.{grain}", kpi=title),
+        graph,
+        hint=[k for k in keys if k],
+        explain=f"trend:{kpi.name}",
+        actions=grains,
+        wide=True,
+    )
+
+
+def _axis(ctx: Context, kpi: Kpi, value: float) -> str:
+    # Ticks are round: 'Rp 80M' says as much as 'Rp 80.0M'.
+    return re.sub(r"\.0(?=[TBMK%]|$)", "", ctx.value(kpi, value, short=True))
+
+
+def points(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> list[charts.Point]:
+    """One point a bucket of the period, in order."""
+    rows = frame.filter(~pl.col("is_total")).to_dicts()
+    by_bucket = {(r["period"], r["bucket"]): r[kpi.name] for r in rows}
+    grain = trend_grain(ctx.state.grain, ctx.period)
+    return [
+        _point(ctx, kpi, bucket, grain, by_bucket) for bucket in buckets(ctx.period, grain)
+    ]
+
+
+def buckets(period: Period, grain: Grain) -> list[Period]:
+    """The days, weeks (from Monday) or months of a period, clipped to it."""
+    found: list[Period] = []
+    first = period.first
+    while first <= period.last:
+        match grain:
+            case Grain.WEEK:
+                last = first + timedelta(days=6 - first.weekday())
+            case Grain.MONTH:
+                last = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+                last -= timedelta(days=1)
+            case _:
+                last = first
+        found.append(Period(first, min(last, period.last)))
+        first = last + timedelta(days=1)
+    return found
+
+
+def _point(
+    ctx: Context,
+    kpi: Kpi,
+    bucket: Period,
+    grain: Grain,
+    values: Mapping[tuple[str, date], Any],
+) -> charts.Point:
+    loaded = any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded)
+    value = _value(kpi, values.get(("now", bucket.first)), loaded)
+    base = _value(kpi, values.get(("base", bucket.first)), ctx.comparable)
+    weekday = ctx.t("weekdays").split()[bucket.first.weekday()]
+    when = f"{weekday} {ctx.day(bucket.first)}" if grain is Grain.DAY else ctx.days(bucket)
+    lines = [f"<b>{when}</b>"]
+    lines.append(ctx.value(kpi, value) if loaded else ctx.t("trend.not_loaded"))
+    if ctx.comparable and base is not None:
+        ratio = fmt.signed_percent(fmt.change(value, base))
+        lines.append(ctx.t("trend.base", value=ctx.value(kpi, base), change=ratio))
+    months = ctx.t("months").split()
+    short = months[bucket.first.month - 1]
+    label = f"{short} {bucket.first.year}" if grain is Grain.MONTH else f"{bucket.first.day} {short}"
+    return charts.Point(
+        label, "<br>".join(lines), ctx.href(ctx.state.with_(custom=bucket)), value, base
+    )
+
+
+def _value(kpi: Kpi, value: Any, loaded: bool) -> float | None:
+    if value is None:
+        return 0.0 if loaded and kpi.additive else None
+    return float(value)

@@ -1,0 +1,174 @@
+"""What a section needs to draw itself: the state, resolved against one version of the warehouse."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+
+from dashboard import format as fmt
+from dashboard.data import dimensions, queries
+from dashboard.data.dimensions import Dimensions
+from dashboard.data.queries import Selection
+from dashboard.data.session import Data, Session
+from dashboard.format import Currency
+from dashboard.i18n import Texts
+from dashboard.kpis import Kpi, Unit
+from dashboard.periods import Period
+from dashboard.state import Problem, State
+from nkdash.clock import today
+from nkdash.settings import Settings
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which days of a period are in the warehouse, and as of when Odoo was read (UTC)."""
+
+    period: Period
+    loaded: frozenset[date]
+    empty: frozenset[date]
+    as_of: datetime | None
+
+    @property
+    def complete(self) -> bool:
+        """Every day is loaded."""
+        return len(self.loaded) == self.period.days
+
+    @property
+    def missing(self) -> int:
+        """Days that are not loaded."""
+        return self.period.days - len(self.loaded)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One request. ``state`` holds only what exists; ``path`` is the page's."""
+
+    settings: Settings
+    session: Session
+    texts: Texts
+    path: str
+    state: State
+    today: date
+    names: Dimensions
+
+    @cached_property
+    def period(self) -> Period:
+        """The business days shown."""
+        return self.state.period(self.today)
+
+    @cached_property
+    def base(self) -> Period | None:
+        """The business days compared with."""
+        return self.state.base(self.today)
+
+    @cached_property
+    def currency(self) -> Currency:
+        """The one currency of every figure shown."""
+        return self.names.reach(self.state.company)[1]
+
+    @cached_property
+    def selection(self) -> Selection:
+        """The sales that are meant."""
+        filters = dict(self.state.filters)
+        if "category" in filters:
+            whole = set().union(*(self.names.below(i) for i in filters["category"]))
+            filters["category"] = tuple(sorted(whole))
+        companies, _ = self.names.reach(self.state.company)
+        return Selection(self.period, self.base, companies, filters, self.state.tax)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """What is loaded of the period."""
+        return self._coverage(self.period)
+
+    @cached_property
+    def base_coverage(self) -> Coverage | None:
+        """What is loaded of the base."""
+        return self._coverage(self.base) if self.base else None
+
+    @property
+    def comparable(self) -> bool:
+        """The base is wholly loaded; a base with holes would make growth out of missing data."""
+        return self.base_coverage is not None and self.base_coverage.complete
+
+    def _coverage(self, period: Period) -> Coverage:
+        rows = self.session.frame(queries.coverage(period)).to_dicts()
+        return Coverage(
+            period,
+            frozenset(row["date"] for row in rows),
+            frozenset(row["date"] for row in rows if row["rows"] == 0),
+            max((row["as_of"] for row in rows if row["as_of"]), default=None),
+        )
+
+    def t(self, key: str, **values: object) -> str:
+        """A text in the reader's language."""
+        return self.texts(key, **values)
+
+    def href(self, state: State, path: str | None = None) -> str:
+        """The link to a state of this page, or of another."""
+        return (path or self.path) + state.search
+
+    def value(self, kpi: Kpi, number: fmt.Number | None, *, short: bool = False) -> str:
+        """A figure of ``kpi`` as it reads; an en dash where there is none."""
+        match kpi.unit:
+            case Unit.MONEY:
+                return (fmt.money_short if short else fmt.money)(number, self.currency)
+            case Unit.COUNT:
+                return fmt.count_short(number) if short else fmt.count(number)
+            case Unit.DECIMAL:
+                return fmt.count(number, 2)
+            case Unit.RATIO:
+                return fmt.percent(number)
+
+    def day(self, value: date) -> str:
+        """A date as it reads."""
+        return fmt.day(value, self.t("months"))
+
+    def days(self, period: Period) -> str:
+        """A range as it reads."""
+        return fmt.days(period.first, period.last, self.t("months"))
+
+    def moment(self, utc: datetime | None) -> str:
+        """A naive UTC instant as it reads in the business zone."""
+        if utc is None:
+            return fmt.NO_FIGURE
+        local = utc.replace(tzinfo=UTC).astimezone(self.settings.zone)
+        return fmt.moment(local, self.t("months"))
+
+    def label(self, kind: str, record: int | None) -> str:
+        """The name of a store, brand, …; words where there is none."""
+        if record is None:
+            return self.t(f"none.{kind}")
+        known = self.names.names.get(kind)
+        if known is None:
+            rows = self.session.frame(queries.names(kind, (record,))).to_dicts()
+            known = {row["id"]: row["name"] for row in rows}
+        return known.get(record, f"#{record}")
+
+
+@contextmanager
+def open_context(
+    settings: Settings, data: Data, texts: Texts, path: str, state: State
+) -> Iterator[Context]:
+    """A context on the newest version. Raises WarehouseError where there is none to read."""
+    with data.session() as session:
+        names = dimensions.load(session)
+        yield Context(settings, session, texts, path, known(state, names), today(settings), names)
+
+
+def known(state: State, names: Dimensions) -> State:
+    """``state`` without filters on records that do not exist, each reported as a problem."""
+    changes: dict[str, object] = {}
+    problems = list(state.problems)
+    if state.company is not None and state.company not in names.companies:
+        changes["company"] = None
+        problems.append(Problem("company", str(state.company)))
+    for key, ids in state.filters.items():
+        if key not in names.names:
+            continue
+        kept = tuple(i for i in ids if i in names.names[key])
+        problems += [Problem(key, str(i)) for i in ids if i not in names.names[key]]
+        if kept != ids:
+            changes[key] = kept
+    return replace(state, **changes, problems=tuple(problems)) if changes else state  # type: ignore[arg-type]

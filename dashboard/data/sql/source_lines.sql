@@ -1,0 +1,31 @@
+-- One row a transaction, holding only its lines of the chosen products.
+SELECT
+    t.date,
+    t.company_id,
+    t.pos_config_id,
+    t.cashier_id,
+    t.hour,
+    CAST(NOT t.is_refund AS INTEGER) AS transactions,
+    CAST(t.is_refund AS INTEGER) AS refund_transactions,
+    CAST(NOT t.is_refund AND t.customer_id IS NOT NULL AS INTEGER) AS customer_transactions,
+    CAST(NOT t.is_refund AND t.is_provisional AS INTEGER) AS provisional_transactions,
+    l.lines,
+    l.items,
+    l.returned_units,
+    l.gross_tax_in,
+    l.discount_tax_in,
+    l.returns_tax_in,
+    l.revenue_tax_in,
+    l.net_tax_ex
+FROM (
+    SELECT
+        s.date,
+        s.order_id,
+        count(*) AS lines,
+        {line_measures}
+    FROM fact_sales AS s
+    LEFT JOIN dim_products AS p ON p.product_id = s.product_id
+    WHERE {where}
+    GROUP BY s.date, s.order_id
+) AS l
+JOIN fact_transactions AS t ON t.date = l.date AND t.order_id = l.order_id AND t.source = 'pos'

@@ -1,0 +1,37 @@
+"""The texts of the dashboard, one catalogue a language; English is complete and the fallback."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+LANGUAGES = {"en": "English", "id": "Bahasa Indonesia"}
+DEFAULT_LANGUAGE = "en"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of one language."""
+
+    language: str
+    texts: Mapping[str, str]
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of ``key`` with ``{name}`` filled in. Raises KeyError for an unknown key."""
+        return self.texts[key].format(**values) if values else self.texts[key]
+
+    def __hash__(self) -> int:
+        return hash(self.language)
+
+
+@cache
+def texts(language: str) -> Texts:
+    """The catalogue of ``language``; English for one that is not known."""
+    known = language if language in LANGUAGES else DEFAULT_LANGUAGE
+    return Texts(known, {**_read(DEFAULT_LANGUAGE), **_read(known)})
+
+
+def _read(language: str) -> dict[str, str]:
+    text = files(__name__).joinpath(f"{language}.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))

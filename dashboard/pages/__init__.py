@@ -1,0 +1,1 @@
+"""The pages. A module here that offers ``page()`` is one; its sections draw themselves."""

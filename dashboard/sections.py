@@ -1,0 +1,39 @@
+"""The shape of a page: its tabs and sections, each drawn by one function of a Context."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.context import Context
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page with one callback of its own; tiles that share a query share it.
+
+    ``height`` in pixels keeps its place while it loads, so that nothing jumps.
+    """
+
+    name: str
+    render: Callable[[Context], Any]
+    height: int = 320
+    needs_days: bool = True
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page. ``tabs`` maps each tab to its sections; the first is the default.
+
+    ``table`` names the grid that a tab ends with, by tab.
+    """
+
+    name: str
+    path: str
+    icon: str
+    order: int
+    tabs: Mapping[str, tuple[Section, ...]]
+    tables: Mapping[str, str]
+
+    def tab(self, asked: str) -> str:
+        """``asked`` where the page has it, else its first tab."""
+        return asked if asked in self.tabs else next(iter(self.tabs))

@@ -1,0 +1,5 @@
+"""``python -m nkdash.cli``."""
+
+from nkdash.cli import main
+
+main()

@@ -1,0 +1,23 @@
+"""The commands of ``nkdash``, put together."""
+
+import typer
+
+from nkdash.cli.backfill import backfill
+from nkdash.cli.demo import demo
+from nkdash.cli.doctor import doctor
+from nkdash.cli.errors import Reported
+from nkdash.cli.publish import publish
+from nkdash.cli.query import query
+from nkdash.cli.sandbox import sandbox
+from nkdash.cli.status import status
+from nkdash.cli.up import up
+
+app = typer.Typer(
+    cls=Reported,
+    help="Odoo to a Parquet lake, a DuckDB warehouse and a dashboard.",
+    no_args_is_help=True,
+    # Locals in a traceback could show the API key.
+    pretty_exceptions_enable=False,
+)
+for command in (demo, doctor, backfill, publish, status, query, up, sandbox):
+    app.command()(command)

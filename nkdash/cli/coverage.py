@@ -1,0 +1,121 @@
+"""What of each dataset lies in the lake: days, gaps, rows, and how fresh it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from nkdash.catalog import Catalog
+from nkdash.cli.days import ranges
+from nkdash.clock import day_window, days_between
+from nkdash.datasets.spec import Dataset
+from nkdash.lake import Layer, list_days, read_footer
+
+
+@dataclass(frozen=True)
+class LoadedDay:
+    """One day's file: its rows, and as of when Odoo was read (naive UTC)."""
+
+    day: date
+    rows: int
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One dataset in one layer.
+
+    ``missing`` are days between the first loaded one and yesterday without a file; ``empty`` have
+    one without rows. ``unfinished`` are past days that were last read before they had ended.
+    ``as_of`` is the newest reading (naive UTC). ``fresh``: yesterday is there, read after its end.
+    """
+
+    dataset: str
+    layer: str
+    table: str
+    first: date | None
+    last: date | None
+    days: int
+    missing: tuple[date, ...]
+    empty: tuple[date, ...]
+    unfinished: tuple[date, ...]
+    rows: int
+    as_of: datetime | None
+    fresh: bool
+
+    def as_dict(self) -> dict[str, object]:
+        """JSON-able; days ISO, missing and unfinished days as [first, last] ranges."""
+        return {
+            "dataset": self.dataset,
+            "layer": self.layer,
+            "table": self.table,
+            "first": self.first and self.first.isoformat(),
+            "last": self.last and self.last.isoformat(),
+            "days": self.days,
+            "missing_days": len(self.missing),
+            "missing": _iso(self.missing),
+            "empty_days": len(self.empty),
+            "empty": _iso(self.empty),
+            "unfinished": _iso(self.unfinished),
+            "rows": self.rows,
+            "as_of": self.as_of and self.as_of.replace(tzinfo=UTC).isoformat(),
+            "fresh": self.fresh,
+        }
+
+
+def _iso(days: Sequence[date]) -> list[list[str]]:
+    return [[a.isoformat(), b.isoformat()] for a, b in ranges(days)]
+
+
+def coverage(
+    dataset: str, layer: str, table: str, loaded: Sequence[LoadedDay], today: date, zone: ZoneInfo
+) -> Coverage:
+    """The coverage that ``loaded`` days (oldest first) make, seen on the business day ``today``."""
+    days = {entry.day for entry in loaded}
+    past = [d for d in days_between(min(days), today) if d < today] if days else []
+    unfinished = {e.day for e in loaded if e.day < today and not is_whole(e, zone)}
+    return Coverage(
+        dataset=dataset,
+        layer=layer,
+        table=table,
+        first=min(days, default=None),
+        last=max(days, default=None),
+        days=len(days),
+        missing=tuple(d for d in past if d not in days),
+        empty=tuple(e.day for e in loaded if e.rows == 0),
+        unfinished=tuple(sorted(unfinished)),
+        rows=sum(e.rows for e in loaded),
+        as_of=max((e.as_of for e in loaded), default=None),
+        fresh=bool(past) and past[-1] in days and past[-1] not in unfinished,
+    )
+
+
+def is_whole(loaded: LoadedDay, zone: ZoneInfo) -> bool:
+    """Whether the day was read after it had ended."""
+    return loaded.as_of >= day_window(loaded.day, loaded.day, zone)[1]
+
+
+def tables(dataset: Dataset) -> list[tuple[Layer, str]]:
+    """The layers of a dataset and the table it has in each."""
+    found = [(Layer.RAW, dataset.name), (Layer.CLEAN, dataset.clean_table.name)]
+    return [*found, (Layer.STAR, dataset.fact.table.name)] if dataset.fact else found
+
+
+def lake_coverage(root: Path, catalog: Catalog, today: date, zone: ZoneInfo) -> list[Coverage]:
+    """Every dataset of the catalog, layer by layer. Reads file footers only."""
+    return [
+        coverage(dataset.name, layer.value, table, loaded_days(root, layer, table), today, zone)
+        for dataset in catalog.datasets
+        for layer, table in tables(dataset)
+    ]
+
+
+def loaded_days(root: Path, layer: Layer, table: str) -> list[LoadedDay]:
+    """The days of a table that lie in the lake, oldest first, from their files' footers."""
+    found = []
+    for file in list_days(root, layer, table):
+        footer = read_footer(file.path)
+        if file.day is not None:
+            found.append(LoadedDay(file.day, footer.rows, footer.as_of))
+    return found

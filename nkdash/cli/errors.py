@@ -1,0 +1,66 @@
+"""How a command says that it failed: one block with cause and remedy, no traceback."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from nkdash.cli.console import error_console
+
+INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; ``str()`` names cause and remedy. Exit code 1."""
+
+
+class Reported(TyperGroup):
+    """Runs a command; an error that we know is told in its own words, and the exit code set.
+
+    Errors that we do not know keep their traceback: they are faults of NKDash.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command line's command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            error_console().print("Interrupted.")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            if not isinstance(error, known_errors()):
+                raise
+            tell(str(error))
+            raise typer.Exit(1) from None
+
+
+def tell(message: str) -> None:
+    """Print an error on stderr."""
+    error_console().print(f"[bold red]Error:[/] {_escaped(message)}", soft_wrap=True)
+
+
+def known_errors() -> tuple[type[Exception], ...]:
+    """Errors whose words are meant for users. Imported late: only who fails pays for it."""
+    from nkdash.home import HomeError
+    from nkdash.lake import LakeWriteError, NotInLakeError
+    from nkdash.odoo import OdooError
+    from nkdash.sandbox import PortTaken
+    from nkdash.settings import SettingsError
+    from nkdash.warehouse import WarehouseError
+
+    return (
+        CommandError,
+        HomeError,
+        LakeWriteError,
+        NotInLakeError,
+        OdooError,
+        PortTaken,
+        SettingsError,
+        WarehouseError,
+    )
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

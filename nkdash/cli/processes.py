@@ -1,0 +1,173 @@
+"""Child processes of ``up`` and ``demo``: started together, healthy together, ended together.
+
+Each child leads a process group of its own, so that what it started ends with it, and Ctrl-C
+reaches us alone.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from nkdash.cli.errors import CommandError
+
+POLL_SECONDS = 0.2
+STOP_SECONDS = 10.0
+TAIL_LINES = 15
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to start and how to tell that it works. ``healthy`` must not raise."""
+
+    name: str
+    argv: Sequence[str]
+    healthy: Callable[[], bool]
+
+
+class Processes:
+    """Running children, each with a log file; leaving the ``with`` ends them all."""
+
+    def __init__(self, logs: Path, environment: Mapping[str, str], folder: Path) -> None:
+        self._logs = logs
+        self._environment = dict(environment)
+        self._folder = folder
+        self._running: list[tuple[Program, subprocess.Popen[bytes]]] = []
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def log_of(self, program: Program) -> Path:
+        """Where a program's output goes."""
+        return self._logs / f"{program.name}.log"
+
+    def start(self, program: Program) -> None:
+        """Start a program in a process group of its own; its log begins anew."""
+        with self.log_of(program).open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603
+                [*program.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        self._running.append((program, process))
+
+    def wait_healthy(self, seconds: float) -> None:
+        """Wait until every program works. Raises CommandError when one dies or takes too long."""
+        deadline = time.monotonic() + seconds
+        waiting = [program for program, _ in self._running]
+        while True:
+            self.check()
+            waiting = [program for program in waiting if not program.healthy()]
+            if not waiting:
+                return
+            if time.monotonic() > deadline:
+                names = ", ".join(program.name for program in waiting)
+                raise CommandError(
+                    f"{names} did not answer within {seconds:.0f} s.\n"
+                    + "\n".join(self._last_words(program) for program in waiting)
+                )
+            time.sleep(POLL_SECONDS)
+
+    def watch(self) -> None:
+        """Return never, but for a KeyboardInterrupt. Raises CommandError when a program dies."""
+        while True:
+            self.check()
+            time.sleep(POLL_SECONDS)
+
+    def check(self) -> None:
+        """Raises CommandError with its last log lines when a program has ended."""
+        for program, process in self._running:
+            if (code := process.poll()) is not None:
+                how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+                raise CommandError(
+                    f"{program.name} ended by itself ({how}); the others were stopped.\n"
+                    + self._last_words(program)
+                )
+
+    def _last_words(self, program: Program) -> str:
+        path = self.log_of(program)
+        lines = path.read_text("utf-8", "replace").splitlines()[-TAIL_LINES:]
+        return f"Last lines of {path}:\n" + "\n".join(f"  {line}" for line in lines)
+
+    def stop(self) -> None:
+        """End every process group: politely, after ten seconds by force."""
+        groups = [process.pid for _, process in self._running]
+        for group in reversed(groups):
+            _send(group, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(self._alive(group) for group in groups) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS / 4)
+        for group in groups:
+            _send(group, signal.SIGKILL)
+        for _, process in self._running:
+            process.wait()
+        self._running.clear()
+
+    def _alive(self, group: int) -> bool:
+        for _, process in self._running:
+            process.poll()
+        return _send(group, 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with _deaf():
+            self.stop()
+
+
+def _send(group: int, number: int) -> bool:
+    """Signal a process group; False where it is gone."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+        return True
+    return False
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore impatient further signals while children are being stopped."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block as Ctrl-C does: with a KeyboardInterrupt."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, interrupt) for number in numbers}
+    # A shell's background job ignores SIGINT; Ctrl-C must stop us all the same.
+    previous[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def python(*arguments: str) -> list[str]:
+    """A command line of this Python."""
+    return [sys.executable, *arguments]

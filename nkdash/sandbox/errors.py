@@ -1,0 +1,115 @@
+"""Odoo's own errors, in the shape in which JSON-RPC callers see them."""
+
+from collections.abc import Iterable
+
+
+class OdooError(Exception):
+    """An error that Odoo would answer.
+
+    ``name`` is the Python path of the exception on Odoo's side (``odoo.exceptions.UserError``),
+    ``message`` its text.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+
+
+def value_error(message: str) -> OdooError:
+    """A Python ``ValueError`` inside Odoo: bad fields, domains, groupings."""
+    return OdooError("builtins.ValueError", message)
+
+
+def invalid_field(model: str, field: str) -> OdooError:
+    """A field that the model lacks, named in ``fields``, ``order`` or a grouping."""
+    return value_error(f"Invalid field {field!r} on model {model!r}")
+
+
+def access_denied() -> OdooError:
+    """Wrong user or key."""
+    return OdooError("odoo.exceptions.AccessDenied", "Access Denied")
+
+
+def access_error(message: str) -> OdooError:
+    """A right that the user lacks."""
+    return OdooError("odoo.exceptions.AccessError", message)
+
+
+def no_model_access(title: str, model: str, operation: str, groups: Iterable[str]) -> OdooError:
+    """The user's groups grant no ``operation`` ('read', 'write', …) on the model."""
+    verb = {"read": "access", "write": "modify", "create": "create", "unlink": "delete"}[operation]
+    listed = "".join(f"\t- {group}\n" for group in groups)
+    allowed = (
+        f"This operation is allowed for the following groups:\n{listed}"
+        if listed
+        else "No group currently allows this operation.\n"
+    )
+    return access_error(
+        f"You are not allowed to {verb} '{title}' ({model}) records.\n\n{allowed}\n"
+        "Contact your administrator to request access if necessary."
+    )
+
+
+def no_record_access(title: str, model: str, ids: Iterable[int], user: str) -> OdooError:
+    """A record rule (here: of companies) hides records that were asked for by id."""
+    return access_error(
+        f"Uh-oh! Looks like you have stumbled upon some top-secret records.\n\n"
+        f"Sorry, {user} doesn't have 'read' access to:\n"
+        f"- {title} ({model}: {', '.join(map(str, ids))})\n\n"
+        "If you really, really need access, perhaps you can win over your friendly administrator "
+        "with a batch of freshly baked cookies."
+    )
+
+
+def unknown_model(model: str) -> OdooError:
+    """No such model in this database."""
+    return OdooError("odoo.exceptions.UserError", f"Object {model} doesn't exist")
+
+
+def unknown_method(model: str, method: str) -> OdooError:
+    """A public method that the model lacks."""
+    return OdooError(
+        "builtins.AttributeError",
+        f"The method '{method}' does not exist on the model '{model}'",
+    )
+
+
+def private_method(method: str) -> OdooError:
+    """Methods that begin with an underscore."""
+    return access_error(f"Private methods (such as {method}) cannot be called remotely.")
+
+
+def unknown_database(db: str) -> OdooError:
+    """PostgreSQL's words about a database that is not there."""
+    return OdooError(
+        "psycopg2.OperationalError",
+        'connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: '
+        f'FATAL:  database "{db}" does not exist\n',
+    )
+
+
+def unknown_service(service: str) -> OdooError:
+    """A JSON-RPC service other than common and object."""
+    return OdooError("builtins.KeyError", service)
+
+
+def bad_arguments(message: str) -> OdooError:
+    """Wrong number or names of arguments."""
+    return OdooError("builtins.TypeError", message)
+
+
+def bad_datetime(value: object) -> OdooError:
+    """A text that PostgreSQL cannot read as a date or a timestamp."""
+    return OdooError(
+        "psycopg2.errors.InvalidDatetimeFormat",
+        f'invalid input syntax for type timestamp: "{value}"\n',
+    )
+
+
+def serialization_failure() -> OdooError:
+    """What PostgreSQL says when concurrent transactions collide: transient, worth a retry."""
+    return OdooError(
+        "psycopg2.errors.SerializationFailure",
+        "could not serialize access due to concurrent update\n",
+    )

@@ -1,0 +1,147 @@
+"""Which files of the lake a snapshot holds: listing the lake and comparing it with the manifest.
+
+The manifest is a table inside the snapshot, one row a file: star-schema files, whose rows are in
+the snapshot, and raw files of the datasets, of which only rows and as-of are told.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from nkdash.catalog import Catalog
+from nkdash.lake import Layer, PartitionFile, list_days, list_table, read_footer
+from nkdash.warehouse.errors import PublishError
+
+TABLE = "warehouse_manifest"
+CREATE = (
+    f"CREATE TABLE {TABLE} (layer VARCHAR NOT NULL, dataset VARCHAR, table_name VARCHAR NOT NULL, "
+    "day DATE, size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, rows_sha256 VARCHAR NOT NULL, "
+    "rows BIGINT NOT NULL, as_of TIMESTAMP NOT NULL)"
+)
+# A file written this shortly before it was listed may change again under the same time stamp.
+UNSETTLED_NS = 2_000_000_000
+_READERS = 8
+
+
+class Key(NamedTuple):
+    """A file of the lake: layer, table (for raw: dataset) and day, None where not partitioned."""
+
+    layer: Layer
+    table: str
+    day: date | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the manifest; ``mtime_ns`` is 0 where the file's stat says nothing for sure."""
+
+    layer: str
+    dataset: str | None
+    table_name: str
+    day: date | None
+    size: int
+    mtime_ns: int
+    rows_sha256: str
+    rows: int
+    as_of: datetime
+
+    @property
+    def key(self) -> Key:
+        """The file this row is about."""
+        return Key(Layer(self.layer), self.table_name, self.day)
+
+    @property
+    def footer(self) -> tuple[str, int, datetime]:
+        """What the file says of itself: row hash, rows, as-of."""
+        return self.rows_sha256, self.rows, self.as_of
+
+
+def list_lake(root: Path, catalog: Catalog) -> dict[Key, PartitionFile]:
+    """Every file that publish follows, with its stat."""
+    return {Key(layer, file.table, file.day): file for layer, file in _files(root, catalog)}
+
+
+def _files(root: Path, catalog: Catalog) -> Iterator[tuple[Layer, PartitionFile]]:
+    for dataset in catalog.datasets:
+        for file in list_days(root, Layer.RAW, dataset.name):
+            yield Layer.RAW, file
+    for fact in catalog.facts:
+        for file in list_days(root, Layer.STAR, fact.name):
+            yield Layer.STAR, file
+    for dimension in catalog.dimension_tables:
+        if file_ := list_table(root, Layer.STAR, dimension.name):
+            yield Layer.STAR, file_
+
+
+def describe(
+    files: Mapping[Key, PartitionFile], known: Mapping[Key, Entry], catalog: Catalog
+) -> dict[Key, Entry]:
+    """The manifest of ``files``: rows of ``known`` where the stat is the same, else read anew.
+
+    A file that vanished since it was listed is left out. Raises PublishError for a file that is
+    no Parquet file of the lake.
+    """
+    listed_ns = time.time_ns()
+    datasets = {d.name: d.name for d in catalog.datasets}
+    datasets |= {d.fact.table.name: d.name for d in catalog.datasets if d.fact}
+
+    same = {
+        key: old
+        for key, file in files.items()
+        if (old := known.get(key)) and (old.size, old.mtime_ns) == (file.size, file.mtime_ns)
+    }
+
+    def entry(key: Key) -> Entry | None:
+        file = files[key]
+        try:
+            footer = read_footer(file.path)
+        except FileNotFoundError:
+            return None
+        except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+            raise PublishError(
+                f"{file.path} is no readable file of the lake ({error!r}); "
+                "load that day or table again (nkdash backfill)"
+            ) from error
+        settled = listed_ns - file.mtime_ns > UNSETTLED_NS
+        return Entry(
+            layer=key.layer.value,
+            dataset=datasets.get(key.table),
+            table_name=key.table,
+            day=key.day,
+            size=file.size,
+            mtime_ns=file.mtime_ns if settled else 0,
+            rows_sha256=footer.rows_sha256,
+            rows=footer.rows,
+            as_of=footer.as_of,
+        )
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        anew = {e.key: e for e in pool.map(entry, files.keys() - same.keys()) if e}
+    return same | anew
+
+
+def read(connection: duckdb.DuckDBPyConnection) -> dict[Key, Entry]:
+    """The manifest of an open snapshot. Raises duckdb.Error."""
+    columns = ", ".join(f.name for f in fields(Entry))
+    rows = connection.execute(f"SELECT {columns} FROM {TABLE}").fetchall()
+    return {entry.key: entry for entry in (Entry(*row) for row in rows)}
+
+
+def write(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> None:
+    """Replace the manifest of an open candidate."""
+    names = [f.name for f in fields(Entry)]
+    rows = list(entries)
+    connection.execute(f"DELETE FROM {TABLE}")
+    if rows:
+        connection.execute(
+            f"INSERT INTO {TABLE} ({', '.join(names)}) "
+            f"SELECT {', '.join('unnest(?)' for _ in names)}",
+            [[getattr(row, name) for row in rows] for name in names],
+        )

@@ -1,0 +1,144 @@
+"""Reading the published warehouse from many threads, always in its newest version."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from nkdash.warehouse.errors import BrokenWarehouseError, NoWarehouseError, OldSchemaError
+from nkdash.warehouse.snapshot import SCHEMA_VERSION, open_snapshot
+from nkdash.warehouse.versions import Published, broken, check_whole, current
+
+_DRAIN_SECONDS = 30.0
+
+
+@dataclass(eq=False)
+class _Anchor:
+    """The one connection that keeps a version open; ``users`` counts the cursors in use."""
+
+    published: Published
+    connection: duckdb.DuckDBPyConnection
+    users: int = 0
+
+
+class Warehouse:
+    """A reader of the warehouse in ``warehouse_dir``; threads may share it.
+
+    It looks at the pointer at most every ``poll_seconds``. When that has moved, it opens the new
+    version; the old one closes with its last cursor.
+    """
+
+    def __init__(self, warehouse_dir: Path, poll_seconds: float = 1.0) -> None:
+        self._dir = warehouse_dir
+        self._poll_seconds = poll_seconds
+        self._polled_at = float("-inf")
+        self._anchor: _Anchor | None = None
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own on the newest version, for one thread and one request.
+
+        Raises NoWarehouseError, BrokenWarehouseError or OldSchemaError.
+        """
+        with self._changed:
+            anchor = self._newest()
+            cursor = anchor.connection.cursor()
+            anchor.users += 1
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+            with self._changed:
+                anchor.users -= 1
+                if anchor is not self._anchor:
+                    self._close_if_unused(anchor)
+                self._changed.notify_all()
+
+    @property
+    def version(self) -> int:
+        """Number of the newest version; grows with every publish. Raises as ``cursor``."""
+        with self._changed:
+            return self._newest().published.version
+
+    def query(
+        self, sql: str, params: Sequence[object] | Mapping[str, object] | None = None
+    ) -> pl.DataFrame:
+        """The rows of one SELECT. Raises duckdb.Error, and as ``cursor``."""
+        with self.cursor() as cursor:
+            frame: pl.DataFrame = cursor.sql(sql, params=params).pl()
+            return frame
+
+    def close(self) -> None:
+        """Close the open version; cursors in use go on. A later cursor opens it again."""
+        with self._changed:
+            anchor, self._anchor = self._anchor, None
+            self._polled_at = float("-inf")
+            if anchor:
+                self._close_if_unused(anchor)
+
+    def _newest(self) -> _Anchor:
+        now = time.monotonic()
+        if self._anchor and now - self._polled_at < self._poll_seconds:
+            return self._anchor
+        published = self._look()
+        if self._anchor is None or self._anchor.published != published:
+            self._anchor = self._open(published)
+        self._polled_at = now
+        return self._anchor
+
+    def _look(self) -> Published:
+        published = current(self._dir)
+        if published is None:
+            raise NoWarehouseError(
+                f"nothing was published yet in {self._dir}: load some days (nkdash backfill), "
+                "then publish (nkdash publish)"
+            )
+        return published
+
+    def _open(self, published: Published) -> _Anchor:
+        old, self._anchor = self._anchor, None
+        if old:
+            self._close_if_unused(old)
+            if old.published.path == published.path:
+                # The folder was emptied and filled anew. DuckDB knows files by path: only when the
+                # last cursor on the old one is gone does the same path open the new one.
+                self._changed.wait_for(lambda: old.users == 0, timeout=_DRAIN_SECONDS)
+        while True:
+            try:
+                return _Anchor(published, _connect(published))
+            except BrokenWarehouseError:
+                # Publishes may have gone on and taken this version away since we looked.
+                newer = self._look()
+                if newer == published:
+                    raise
+                published = newer
+
+    def _close_if_unused(self, anchor: _Anchor) -> None:
+        if anchor.users == 0:
+            anchor.connection.close()
+
+
+def _connect(published: Published) -> duckdb.DuckDBPyConnection:
+    check_whole(published)
+    connection: duckdb.DuckDBPyConnection | None = None
+    try:
+        connection = open_snapshot(published.path)
+        found = connection.execute("SELECT schema_version FROM warehouse_state").fetchall()
+    except duckdb.Error as error:
+        if connection:
+            connection.close()
+        raise broken(published, str(error)) from error
+    if found != [(SCHEMA_VERSION,)]:
+        connection.close()
+        raise OldSchemaError(
+            f"{published.path.name} was published by another version of NKDash (schema "
+            f"{found[0][0] if found else 'unknown'}, this one reads {SCHEMA_VERSION}): "
+            "publish again (nkdash publish) and start readers of the same version"
+        )
+    return connection

@@ -1,0 +1,31 @@
+-- One day of one store, category and brand. Amounts in company currency. Transactions are not here:
+-- one with two categories would count twice.
+-- days: fact_sales
+-- whole: dim_products
+SELECT
+    s.date,
+    s.company_id,
+    'pos' AS source,
+    s.pos_config_id,
+    p.category_id,
+    p.root_category_id,
+    p.brand_id,
+    p.principal_id,
+    count(*) AS lines,
+    coalesce(sum(s.quantity) FILTER (s.line_kind IN ('sale', 'free', 'service')), 0)
+        ::DECIMAL(18, 4) AS items,
+    coalesce(-sum(s.quantity) FILTER (s.line_kind = 'return'), 0)
+        ::DECIMAL(18, 4) AS returned_units,
+    coalesce(sum(s.gross_tax_in) FILTER (s.line_kind IN ('sale', 'free', 'service')), 0)
+        ::DECIMAL(18, 2) AS gross_tax_in,
+    coalesce(sum(s.discount_tax_in) FILTER (s.line_kind <> 'return'), 0)
+        ::DECIMAL(18, 2) AS discount_tax_in,
+    coalesce(-sum(s.revenue_tax_in) FILTER (s.line_kind = 'return'), 0)
+        ::DECIMAL(18, 2) AS returns_tax_in,
+    sum(s.revenue_tax_in)::DECIMAL(18, 2) AS revenue_tax_in,
+    sum(s.net_tax_ex)::DECIMAL(18, 2) AS net_tax_ex,
+    sum(s.tax)::DECIMAL(18, 2) AS tax
+FROM fact_sales AS s
+LEFT JOIN dim_products AS p ON p.product_id = s.product_id
+GROUP BY ALL
+ORDER BY s.date, s.company_id, s.pos_config_id, p.category_id, p.brand_id

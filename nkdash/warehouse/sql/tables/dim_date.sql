@@ -1,0 +1,25 @@
+-- One calendar day, from two years of weeks (for the comparison with last year) before the first
+-- loaded day to a year after the last.
+-- whole: warehouse_manifest
+WITH loaded AS (
+    SELECT min(day) AS first_day, max(day) AS last_day
+    FROM warehouse_manifest
+    WHERE layer = 'star-schema'
+), days AS (
+    SELECT unnest(range(first_day - 364 * 2, last_day + 367, INTERVAL 1 DAY))::DATE AS date
+    FROM loaded
+    WHERE first_day IS NOT NULL
+)
+SELECT
+    date,
+    year(date)::INTEGER AS year,
+    quarter(date)::INTEGER AS quarter,
+    date_trunc('month', date)::DATE AS month,
+    date_trunc('week', date)::DATE AS iso_week,
+    isoyear(date)::INTEGER AS iso_year,
+    week(date)::INTEGER AS iso_week_number,
+    isodow(date)::INTEGER AS weekday,
+    day(date)::INTEGER AS day_of_month,
+    isodow(date) >= 6 AS is_weekend
+FROM days
+ORDER BY date

@@ -1,0 +1,58 @@
+"""What a candidate must fulfil before it is published, and what readers should know of it."""
+
+import duckdb
+
+from nkdash.catalog import Catalog
+from nkdash.warehouse import manifest
+from nkdash.warehouse.derived import sql_files
+from nkdash.warehouse.errors import CheckFailedError
+from nkdash.warehouse.load import qualified, star_tables
+
+
+def verify(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """Hold the candidate against manifest and ``sql/checks``. Raises CheckFailedError."""
+    for table in star_tables(catalog):
+        day = "date" if table.partitioned else "NULL::DATE"
+        wrong = connection.execute(
+            f"""
+            WITH told AS (
+                SELECT day, rows FROM {manifest.TABLE}
+                WHERE layer = 'star-schema' AND table_name = ? AND rows > 0
+            ), held AS (SELECT {day} AS day, count(*) AS rows FROM {qualified(table)} GROUP BY ALL)
+            SELECT coalesce(told.day, held.day), coalesce(told.rows, 0), coalesce(held.rows, 0)
+            FROM told FULL JOIN held ON told.day IS NOT DISTINCT FROM held.day
+            WHERE told.rows IS DISTINCT FROM held.rows AND coalesce(told.rows, held.rows) > 0
+            ORDER BY ALL LIMIT 3
+            """,
+            [table.name],
+        ).fetchall()
+        if wrong:
+            found = "; ".join(
+                f"{d or 'whole'}: {told} in the lake, {held} here" for d, told, held in wrong
+            )
+            raise CheckFailedError(
+                f"{table.name} does not hold the lake's rows ({found}); a file's dates may not "
+                "match its folder: load those days again (nkdash backfill)"
+            )
+    for name, query in sql_files("checks").items():
+        if rows := connection.execute(query).fetchmany(3):
+            raise CheckFailedError(
+                f"the check {name} of the new version failed, e.g. {rows}; this is a fault of "
+                "NKDash or of the data: please report it with those rows"
+            )
+
+
+def remarks(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[str]:
+    """Sentences on what the snapshot lacks: tables never loaded, and the rows of ``sql/notes``."""
+    names = connection.execute(
+        f"SELECT DISTINCT table_name FROM {manifest.TABLE} WHERE layer = 'star-schema'"
+    ).fetchall()
+    loaded = {name for (name,) in names}
+    notes = [
+        f"{table.name} was never loaded: it is empty"
+        for table in star_tables(catalog)
+        if table.name not in loaded
+    ]
+    for query in sql_files("notes").values():
+        notes += [note for (note,) in connection.execute(query).fetchall()]
+    return notes
