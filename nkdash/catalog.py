@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import nkdash.datasets
 import nkdash.dimensions
 from nkdash.contracts import Table
+from nkdash.datasets import opening_costs
 from nkdash.datasets.spec import Dataset
 from nkdash.dimensions.spec import Dimension
 from nkdash.discovery import offers
@@ -25,8 +26,8 @@ class Catalog:
 
     @property
     def dimension_tables(self) -> tuple[Table, ...]:
-        """Contracts of the dimension tables in the star schema."""
-        return tuple(d.table for d in self.dimensions)
+        """Contracts of the tables in the star schema that have no days."""
+        return (*(d.table for d in self.dimensions), opening_costs.TABLE)
 
     def dimension_table(self, name: str) -> Table:
         """Contract of the dimension table ``name``, e.g. dim_taxes. Raises KeyError."""

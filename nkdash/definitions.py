@@ -6,11 +6,12 @@ from nkdash.automation.assets import (
     dataset_assets,
     dimension_assets,
     lake_tables,
+    opening_costs_asset,
     warehouse_asset,
 )
 from nkdash.automation.jobs import jobs
 from nkdash.automation.partitions import business_days
-from nkdash.automation.schedules import intraday, nightly
+from nkdash.automation.schedules import intraday, nightly, snapshot
 from nkdash.catalog import load_catalog
 from nkdash.lake.io_manager import LakeIOManager
 from nkdash.odoo.resource import OdooResource
@@ -31,10 +32,11 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=[
             *[a for d in catalog.datasets for a in dataset_assets(d, settings, partitions)],
             *[a for d in catalog.dimensions for a in dimension_assets(d, settings)],
+            opening_costs_asset(settings),
             warehouse_asset(catalog, settings),
         ],
         jobs=jobs(catalog),
-        schedules=[nightly(settings), intraday(settings)],
+        schedules=[nightly(settings), intraday(settings), snapshot(settings)],
         resources={"odoo": OdooResource(), "lake": lake},
         # One process a run: a process a step costs more than most steps take.
         executor=dg.in_process_executor,

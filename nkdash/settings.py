@@ -73,6 +73,13 @@ class Settings(BaseSettings):
     nkdash_pos_discount_field: str | None = Field(
         None, description="amount field on pos.order.line that is taken off the revenue"
     )
+    nkdash_opening_costs: Path | None = Field(
+        None, description="CSV of opening costs: product_id or sku, cost_unit, optional from_date"
+    )
+    nkdash_cost_fallback: Literal["none", "odoo_line_cost", "standard_price"] = Field(
+        "none",
+        description="cost of goods without a bill or opening cost; today's, never as of then",
+    )
     nkdash_partner_contacts: bool = Field(False, description="read e-mail and phone of partners")
 
     nkdash_dashboard_host: str = "127.0.0.1"

@@ -7,10 +7,13 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from nkdash import clock
 from nkdash.catalog import Catalog
-from nkdash.contracts import Table
-from nkdash.datasets.extract import extract_days, extract_dimension
+from nkdash.contracts import Table, empty
+from nkdash.datasets import opening_costs
+from nkdash.datasets.extract import NotTodayError, extract_days, extract_dimension, only_today
 from nkdash.datasets.spec import Dataset
+from nkdash.dimensions import products
 from nkdash.dimensions.spec import Dimension
 from nkdash.odoo.resource import OdooResource
 from nkdash.settings import Settings
@@ -43,17 +46,22 @@ def lake_tables(catalog: Catalog) -> dict[tuple[str, ...], Table]:
             tables["star", dataset.fact.table.name] = dataset.fact.table
     for dimension in catalog.dimensions:
         tables["raw", dimension.name] = dimension.raw_table
-        tables["star", dimension.table.name] = dimension.table
+    for table in catalog.dimension_tables:
+        tables["star", table.name] = table
     return tables
 
 
 def dataset_assets(
     dataset: Dataset, settings: Settings, partitions: dg.DailyPartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
-    """raw/<name>, clean/<name> and star/<fact> of one daily dataset, over ranges of days."""
+    """raw/<name>, clean/<name> and star/<fact> of one daily dataset, over ranges of days.
+
+    A snapshot's days go one by one, so that days gone by are refused and today is not.
+    """
+    days_a_run = 1 if dataset.is_snapshot else settings.nkdash_max_partitions_per_run
     daily: dict[str, Any] = {
         "partitions_def": partitions,
-        "backfill_policy": dg.BackfillPolicy.multi_run(settings.nkdash_max_partitions_per_run),
+        "backfill_policy": dg.BackfillPolicy.multi_run(days_a_run),
         "io_manager_key": "lake",
         "owners": OWNERS,
         "group_name": dataset.name,
@@ -70,6 +78,7 @@ def dataset_assets(
     )
     def raw(context: dg.AssetExecutionContext, odoo: OdooResource) -> pl.DataFrame:
         days = _days(context)
+        _refuse_lost_days(dataset, days, settings)
         with odoo.client() as client:
             frame = extract_days(client, dataset, days[0], days[-1], settings)
             _report_calls(context, client.stats.snapshot().as_dict())
@@ -145,6 +154,31 @@ def dimension_assets(dimension: Dimension, settings: Settings) -> list[dg.Assets
     return [raw, star]
 
 
+def opening_costs_asset(settings: Settings) -> dg.AssetsDefinition:
+    """star/opening_costs: the user's CSV, checked; empty where none is set."""
+    table = opening_costs.TABLE
+
+    @dg.asset(
+        key=["star", table.name],
+        ins={"products": dg.AssetIn(dg.AssetKey(["star", products.TABLE.name]))},
+        kinds={"polars", "parquet"},
+        description=f"One row: {table.grain}, from NKDASH_OPENING_COSTS.",
+        metadata=_about(table),
+        io_manager_key="lake",
+        owners=OWNERS,
+        group_name="dimensions",
+    )
+    def star(products: pl.LazyFrame) -> pl.DataFrame:
+        if settings.nkdash_opening_costs is None:
+            return empty(table)
+        try:
+            return opening_costs.read(settings.nkdash_opening_costs, products.collect())
+        except opening_costs.OpeningCostsError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+
+    return star
+
+
 def warehouse_asset(catalog: Catalog, settings: Settings) -> dg.AssetsDefinition:
     """The published DuckDB snapshot: a new version wherever the lake has changed."""
     tables = [*catalog.facts, *catalog.dimension_tables]
@@ -170,6 +204,15 @@ def warehouse_asset(catalog: Catalog, settings: Settings) -> dg.AssetsDefinition
         )
 
     return snapshot
+
+
+def _refuse_lost_days(dataset: Dataset, days: list[date], settings: Settings) -> None:
+    """Fail the step for good, and before Odoo is asked, for a snapshot of a day gone by."""
+    if dataset.is_snapshot:
+        try:
+            only_today(dataset, days[0], days[-1], clock.today(settings))
+        except NotTodayError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
 def _days(context: dg.AssetExecutionContext) -> list[date]:

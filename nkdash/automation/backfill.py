@@ -17,7 +17,8 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from nkdash.automation.assets import WAREHOUSE
 from nkdash.automation.jobs import daily_selection, dimension_selection
 from nkdash.catalog import Catalog
-from nkdash.clock import days_between
+from nkdash.clock import days_between, today
+from nkdash.datasets.extract import only_today
 from nkdash.settings import Settings
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -87,13 +88,17 @@ def plan(
 ) -> Plan:
     """The runs that load ``first`` to ``last`` (both included) of ``datasets`` (all by default).
 
-    Raises ValueError naming what is wrong with the range or the dataset names.
+    Snapshots are loaded only where named, and for today. Raises ValueError naming what is wrong
+    with the range or the dataset names.
     """
     known = {d.name for d in catalog.datasets}
     if strange := sorted(set(datasets) - known):
         raise ValueError(f"there is no dataset {', '.join(strange)}; known: {sorted(known)}")
     if last < first:
         raise ValueError(f"--to {last} lies before --from {first}")
+    for dataset in catalog.datasets:
+        if dataset.is_snapshot and dataset.name in datasets:
+            only_today(dataset, first, last, today(settings))
     if first < settings.nkdash_start_date:
         raise ValueError(
             f"{first} lies before NKDASH_START_DATE ({settings.nkdash_start_date}); "

@@ -13,30 +13,38 @@ MAX_RUNTIME = {"dagster/max_runtime": str(4 * 3600)}
 
 
 def dimension_selection(catalog: Catalog) -> dg.AssetSelection:
-    """raw and star of every dimension."""
+    """raw of every dimension, and every table of the star schema without days."""
     keys = [["raw", d.name] for d in catalog.dimensions]
-    keys += [["star", d.table.name] for d in catalog.dimensions]
+    keys += [["star", table.name] for table in catalog.dimension_tables]
     return dg.AssetSelection.assets(*[dg.AssetKey(key) for key in keys])
 
 
 def daily_selection(catalog: Catalog, names: tuple[str, ...] = ()) -> dg.AssetSelection:
-    """raw, clean and star of the datasets ``names``; of all of them where none is named."""
+    """raw, clean and star of the datasets ``names``; of all but snapshots where none is named."""
     keys = []
     for dataset in catalog.datasets:
-        if not names or dataset.name in names:
+        if dataset.name in names or not (names or dataset.is_snapshot):
             keys += [["raw", dataset.name], ["clean", dataset.name]]
             keys += [["star", dataset.fact.table.name]] if dataset.fact else []
     return dg.AssetSelection.assets(*[dg.AssetKey(key) for key in keys])
 
 
 def jobs(catalog: Catalog) -> tuple[UnresolvedAssetJobDefinition, ...]:
-    """``daily_load`` (a business day with dimensions and publish), ``dimensions``, ``publish``."""
+    """``daily_load`` (a business day with dimensions and publish), ``snapshot`` (today's stock),
+    ``dimensions``, ``publish``."""
     warehouse = dg.AssetSelection.assets(WAREHOUSE)
+    snapshots = tuple(d.name for d in catalog.datasets if d.is_snapshot)
     return (
         dg.define_asset_job(
             "daily_load",
             selection=dimension_selection(catalog) | daily_selection(catalog) | warehouse,
             description="One business day of every dataset, dimensions first, then publish.",
+            tags=MAX_RUNTIME,
+        ),
+        dg.define_asset_job(
+            "snapshot",
+            selection=daily_selection(catalog, snapshots) | warehouse,
+            description="What Odoo has now, as today's snapshot, then publish. Only for today.",
             tags=MAX_RUNTIME,
         ),
         dg.define_asset_job(

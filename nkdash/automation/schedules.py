@@ -1,4 +1,4 @@
-"""Schedules in the business time zone: yesterday at night, today in between."""
+"""Schedules in the business time zone: yesterday at night, today in between, snapshots late."""
 
 import dagster as dg
 
@@ -6,6 +6,8 @@ from nkdash import clock
 from nkdash.settings import Settings
 
 NIGHTLY = "0 2 * * *"
+# After closing time: the less moves while it is read, and until midnight, the better.
+SNAPSHOT = "30 23 * * *"
 
 
 def nightly(settings: Settings) -> dg.ScheduleDefinition:
@@ -58,6 +60,28 @@ def intraday(settings: Settings) -> dg.ScheduleDefinition:
         return dg.RunRequest(partition_key=local.date().isoformat())
 
     return _intraday
+
+
+def snapshot(settings: Settings) -> dg.ScheduleDefinition:
+    """At 23:30 local time: what is there now, as the snapshot of *today*."""
+
+    @dg.schedule(
+        name="snapshot",
+        job_name="snapshot",
+        cron_schedule=SNAPSHOT,
+        execution_timezone=settings.nkdash_timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Takes the day's stock snapshot at 23:30 local time and publishes.",
+    )
+    def _snapshot(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        day = context.scheduled_execution_time.astimezone(settings.zone).date()
+        if day != clock.today(settings):
+            return dg.SkipReason(
+                f"{day} is over: its snapshot is lost, Odoo knows only what is now."
+            )
+        return dg.RunRequest(run_key=f"snapshot-{day}", partition_key=day.isoformat())
+
+    return _snapshot
 
 
 def every(minutes: int) -> str:

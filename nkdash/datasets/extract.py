@@ -1,19 +1,23 @@
 """From Odoo to raw: reads the fields of a source, follows relations, gives every row its day."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Protocol
 
 import polars as pl
 
-from nkdash.clock import day_window
+from nkdash.clock import day_window, utc_now
 from nkdash.contracts import Table
 from nkdash.datasets.columns import to_local
 from nkdash.datasets.spec import Dataset, Field
 from nkdash.dimensions.spec import Dimension
 from nkdash.lake import EXTRACTED_AT
-from nkdash.odoo import FieldInfo, OdooSchemaError, TransientOdooError
+from nkdash.odoo import FieldInfo, OdooSchemaError, TransientOdooError, versions
 from nkdash.settings import Settings
+
+
+class NotTodayError(ValueError):
+    """A snapshot was asked for of a day that is not today; the message says why and what to do."""
 
 
 class Reader(Protocol):
@@ -22,8 +26,15 @@ class Reader(Protocol):
     def fields_get(self, model: str) -> dict[str, FieldInfo]: ...
 
     def search_read(
-        self, model: str, domain: Sequence[object], fields: Sequence[str]
+        self,
+        model: str,
+        domain: Sequence[object],
+        fields: Sequence[str],
+        *,
+        company: int | None = None,
     ) -> pl.DataFrame: ...
+
+    def companies(self) -> tuple[int, ...]: ...
 
     def read_ids(self, model: str, ids: Iterable[int], fields: Sequence[str]) -> pl.DataFrame: ...
 
@@ -33,69 +44,136 @@ def extract_days(
 ) -> pl.DataFrame:
     """Raw rows of the business days ``first`` to ``last`` (both included), in the raw contract.
 
-    Raises OdooError; TransientOdooError also when a related record vanished while it was read.
+    Raises OdooError; TransientOdooError also when a related record vanished while it was read;
+    NotTodayError for a snapshot of another day.
     """
     source = dataset.source
+    taken_at = utc_now(settings)
+    if dataset.is_snapshot:
+        only_today(dataset, first, last, taken_at.astimezone(settings.zone).date())
     extracted_at = datetime.now(UTC).replace(tzinfo=None)
-    rows = _read(client, source.model, _window(dataset, first, last, settings), source.fields)
+    model = _model_here(client, source.model)
+    domain = _window(dataset, client.fields_get(model), first, last, settings)
+    rows = _read(client, model, domain, source.fields)
+    if dataset.is_snapshot:
+        instant = pl.lit(taken_at.replace(tzinfo=None), pl.Datetime("us"))
+        rows = rows.with_columns(instant.alias(source.day_field))
     day = pl.col(source.day_field)
-    if source.day_kind == "utc":
+    if source.day_kind != "date":
         day = to_local(day, settings.nkdash_timezone).dt.date()
-    frame = rows.with_columns(date=day, **{EXTRACTED_AT: pl.lit(extracted_at, pl.Datetime("us"))})
+    # Taken aside, since some models have a field named date of their own.
+    days = rows.select(date=day).to_series()
+    frame = _in_contract(rows, source.fields, dataset.raw_table, extracted_at, days)
     # A header may have moved to another day between the two reads; that day's load will have it.
-    frame = frame.filter(pl.col("date").is_between(first, last))
-    return _in_contract(frame, source.fields, dataset.raw_table)
+    return frame.filter(pl.col("date").is_between(first, last))
+
+
+def only_today(dataset: Dataset, first: date, last: date, today: date) -> None:
+    """Refuse to take a snapshot for another day than ``today``. Raises NotTodayError."""
+    if (first, last) != (today, today):
+        asked = f"{first}" if first == last else f"{first} to {last}"
+        raise NotTodayError(
+            f"{dataset.name} of {asked} cannot be loaded: Odoo knows only what is there now, so a "
+            f"snapshot can be taken for today ({today}) alone and a missed day is lost. "
+            "stock_on_hand(day) in the warehouse works out any day from a snapshot and the moves."
+        )
 
 
 def extract_dimension(client: Reader, dimension: Dimension) -> pl.DataFrame:
     """Every record of the dimension's model, archived ones too, in the raw contract.
 
-    An optional model that this Odoo lacks gives an empty frame. Raises OdooError.
+    One per company has them once for each of the client's companies. An optional model that this
+    Odoo lacks gives an empty frame. Raises OdooError.
     """
     extracted_at = datetime.now(UTC).replace(tzinfo=None)
     table = dimension.raw_table
+    model = _model_here(client, dimension.model)
     try:
-        rows = _read(client, dimension.model, [], dimension.fields)
+        rows = (
+            _of_each_company(client, model, dimension.fields)
+            if dimension.per_company
+            else _read(client, model, [], dimension.fields)
+        )
     except OdooSchemaError as error:
-        absent = error.model == dimension.model and error.method == "fields_get"
+        absent = error.model == model and error.method == "fields_get"
         if dimension.optional and absent:
             return pl.DataFrame(schema=table.schema)
         raise
-    frame = rows.with_columns(**{EXTRACTED_AT: pl.lit(extracted_at, pl.Datetime("us"))})
-    return _in_contract(frame, dimension.fields, table)
+    return _in_contract(rows, dimension.fields, table, extracted_at)
 
 
-def _window(dataset: Dataset, first: date, last: date, settings: Settings) -> list[object]:
+def _of_each_company(client: Reader, model: str, fields: Sequence[Field]) -> pl.DataFrame:
+    """Every record once for each company, with that company's values."""
+    return pl.concat(
+        _read(client, model, [], fields, company).with_columns(
+            company_id=pl.lit(company, pl.Int64())
+        )
+        for company in client.companies()
+    )
+
+
+def _window(
+    dataset: Dataset, known: Collection[str], first: date, last: date, settings: Settings
+) -> list[object]:
     source = dataset.source
+    limits: list[object] = []
     if source.day_kind == "utc":
         start, end = day_window(first, last, settings.zone)
-        limits: list[object] = [
+        limits += [
             (source.day_field, ">=", start.isoformat(" ", "seconds")),
             (source.day_field, "<", end.isoformat(" ", "seconds")),
         ]
-    else:
-        limits = [
+    elif source.day_kind == "date":
+        limits += [
             (source.day_field, ">=", first.isoformat()),
             (source.day_field, "<=", last.isoformat()),
         ]
     if settings.nkdash_companies:
         limits.append((source.company_field, "in", list(settings.nkdash_companies)))
-    return [*source.domain, *limits]
+    return [*source.domain(known), *limits]
 
 
 def _read(
-    client: Reader, model: str, domain: Sequence[object], fields: Sequence[Field]
+    client: Reader,
+    model: str,
+    domain: Sequence[object],
+    fields: Sequence[Field],
+    company: int | None = None,
 ) -> pl.DataFrame:
-    """The records' own fields that exist, and those of related records under their dotted names."""
-    own = [f for f in fields if "." not in f.name]
-    frame = client.search_read(model, domain, _existing(client, model, own))
-    return _with_related(client, model, frame, fields)
+    """The records' own fields that exist, and those of related records under their dotted names.
+
+    ``company`` is the one whose company-dependent values are read (default: the main one).
+    """
+    names = _own_names(client, model, fields)
+    frame = client.search_read(model, domain, list(names), company=company)
+    return _with_related(client, model, frame.rename(names), fields)
 
 
-def _existing(client: Reader, model: str, fields: Sequence[Field]) -> list[str]:
-    """Names to ask for: required ones in any case, so that Odoo's lack of one is an error."""
+def _model_here(client: Reader, model: str) -> str:
+    """What this Odoo calls ``model``; the newest name where it has none of its names."""
+    for name in versions.model_names(model):
+        try:
+            client.fields_get(name)
+        except OdooSchemaError:
+            continue
+        return name
+    return model
+
+
+def _own_names(client: Reader, model: str, fields: Sequence[Field]) -> dict[str, str]:
+    """What to ask for, as this Odoo calls it, to NKDash's name.
+
+    Required fields are there in any case, so that Odoo's lack of one is an error.
+    """
     known = client.fields_get(model)
-    return [f.name for f in fields if f.required or f.name in known]
+    names: dict[str, str] = {}
+    for field in fields:
+        if "." in field.name:
+            continue
+        here = next((n for n in versions.field_names(model, field.name) if n in known), None)
+        if here or field.required:
+            names[here or field.name] = field.name
+    return names
 
 
 def _with_related(
@@ -109,10 +187,15 @@ def _with_related(
                 Field(rest, field.dtype, field.description, field.required)
             )
     for head, wanted in relations.items():
+        # An optional relation that this Odoo lacks: its fields are null columns.
+        if head not in frame.columns and not any(f.required for f in wanted):
+            continue
         related = client.fields_get(model)[head].relation or ""
+        names = _own_names(client, related, wanted)
+        if not names and not any("." in f.name for f in wanted):
+            continue
         ids = frame.get_column(head).drop_nulls().unique().sort()
-        own = [f for f in wanted if "." not in f.name]
-        parents = client.read_ids(related, ids.to_list(), _existing(client, related, own))
+        parents = client.read_ids(related, ids.to_list(), list(names)).rename(names)
         if parents.height < ids.len():
             raise TransientOdooError(
                 f"{ids.len() - parents.height} records of {related} vanished while they were read",
@@ -126,8 +209,17 @@ def _with_related(
     return frame
 
 
-def _in_contract(frame: pl.DataFrame, fields: Sequence[Field], table: Table) -> pl.DataFrame:
-    """Columns of the contract, renamed where a field's Odoo name is a setting, absent ones null."""
+def _in_contract(
+    frame: pl.DataFrame,
+    fields: Sequence[Field],
+    table: Table,
+    extracted_at: datetime,
+    days: pl.Series | None = None,
+) -> pl.DataFrame:
+    """Columns of the contract: fields renamed where ``column`` says so, absent ones null.
+
+    ``days`` is the business day of each row, for a partitioned table.
+    """
     absent = [
         pl.lit(None, f.dtype).alias(f.name)
         for f in fields
@@ -135,4 +227,10 @@ def _in_contract(frame: pl.DataFrame, fields: Sequence[Field], table: Table) -> 
     ]
     unset = [pl.lit(None, f.dtype).alias(f.raw_name) for f in fields if not f.name]
     renames = {f.name: f.column for f in fields if f.column and f.name}
-    return frame.with_columns(*absent, *unset).rename(renames).select(table.schema.names())
+    added = {EXTRACTED_AT: pl.lit(extracted_at, pl.Datetime("us"))}
+    return (
+        frame.with_columns(*absent, *unset)
+        .rename(renames)
+        .with_columns(*([days] if days is not None else []), **added)
+        .select(table.schema.names())
+    )

@@ -14,6 +14,7 @@ from nkdash.datasets.columns import (
     to_local,
     utc_column,
 )
+from nkdash.datasets.line_taxes import rates_of_lines
 from nkdash.datasets.spec import Dataset, Fact, Field, Source
 from nkdash.settings import Settings
 
@@ -224,20 +225,7 @@ def fact(clean: pl.LazyFrame, dimensions: Mapping[str, pl.LazyFrame]) -> pl.Lazy
     line's taxes are excluded ones; at 100 % discount, or where both kinds meet, the rates of the
     excluded taxes themselves.
     """
-    taxes = dimensions["dim_taxes"].select(
-        "price_included", tax_ids="tax_id", rate=pl.col("rate").fill_null(0.0)
-    )
-    of_line = (
-        clean.select("line_id", "tax_ids")
-        .explode("tax_ids", empty_as_null=False)
-        .drop_nulls("tax_ids")
-        .join(taxes, on="tax_ids", how="left")
-        .group_by("line_id")
-        .agg(
-            has_included=pl.col("price_included").any(),
-            listed_rate=pl.col("rate").filter(~pl.col("price_included")).sum() / 100,
-        )
-    )
+    of_line = rates_of_lines(clean, dimensions["dim_taxes"])
     services = (
         dimensions["dim_products"]
         .filter(pl.col("type") == "service")
@@ -246,7 +234,7 @@ def fact(clean: pl.LazyFrame, dimensions: Mapping[str, pl.LazyFrame]) -> pl.Lazy
     free = (pl.col("price_unit") == 0) | (pl.col("discount_pct") >= 100)
     excluded_rate = (
         pl.when(pl.col("has_included") | pl.col("excluded_tax_rate").is_null())
-        .then("listed_rate")
+        .then(pl.col("excluded_rate") / 100)
         .otherwise("excluded_tax_rate")
         .fill_null(0.0)
     )

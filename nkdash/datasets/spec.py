@@ -1,13 +1,14 @@
 """The shape of a dataset: what to ask Odoo for, and the pure functions that make its tables."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
 
 from nkdash.contracts import Column, Table
 from nkdash.lake import EXTRACTED_AT
+from nkdash.odoo.versions import Domain
 
 Dtype = pl.DataType | type[pl.DataType]
 
@@ -17,7 +18,8 @@ class Field:
     """One field to ask Odoo for.
 
     ``name`` may lead through relations (``order_id.state``). ``dtype`` is its type in raw.
-    An optional field that an Odoo lacks is a null column; a required one is an error.
+    An optional field that an Odoo lacks is a null column; a required one is an error. ``name`` is
+    the newest Odoo's; what older ones call it is known to ``nkdash.odoo.versions``.
     ``column`` renames it in raw, for fields whose Odoo name is a setting.
     """
 
@@ -33,19 +35,26 @@ class Field:
         return self.column or self.name
 
 
+def everything(known: Collection[str]) -> Domain:
+    """The domain that leaves nothing out."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Source:
     """What a daily dataset reads: records of ``model`` whose ``day_field`` lies in the window.
 
-    ``day_kind`` 'utc' is an Odoo datetime (UTC), cut at local midnight; 'date' an accounting date.
+    ``day_kind`` 'utc' is an Odoo datetime (UTC), cut at local midnight; 'date' an accounting date;
+    'now' a snapshot: all records as they are, with the instant of reading in ``day_field``.
+    ``domain`` gets the names of the fields that the model has, since versions differ.
     ``company_field`` is filtered by ``NKDASH_COMPANIES``.
     """
 
     model: str
     day_field: str
-    day_kind: Literal["utc", "date"]
+    day_kind: Literal["utc", "date", "now"]
     fields: tuple[Field, ...]
-    domain: tuple[object, ...] = ()
+    domain: Callable[[Collection[str]], Domain] = everything
     company_field: str = "company_id"
 
 
@@ -75,7 +84,18 @@ class Dataset:
     @property
     def raw_table(self) -> Table:
         """The contract of raw: Odoo's own names and types, every state."""
-        return raw_table(self.name, self.source.model, self.source.fields, partitioned=True)
+        table = raw_table(self.name, self.source.model, self.source.fields, partitioned=True)
+        if not self.is_snapshot:
+            return table
+        instant = Column(
+            self.source.day_field, pl.Datetime("us"), "When it was taken", "UTC", nullable=False
+        )
+        return replace(table, columns=(*table.columns, instant))
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it holds what is now: it has days of its own, and a missed one is lost."""
+        return self.source.day_kind == "now"
 
 
 def raw_table(name: str, model: str, fields: tuple[Field, ...], *, partitioned: bool) -> Table:

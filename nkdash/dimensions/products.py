@@ -33,6 +33,12 @@ TABLE = Table(
             "type", pl.String(), "consu, product, service, combo", source="product.product.type"
         ),
         Column("storable", pl.Boolean(), "Stock is kept of it", nullable=False),
+        Column(
+            "purchase_tax_ids",
+            pl.List(pl.Int64()),
+            "Taxes that a vendor charges on it, of every company",
+            source="product.product.supplier_taxes_id",
+        ),
         Column("active", pl.Boolean(), "False when archived", nullable=False),
         utc_column("changed_at", "Last change", "product.product.write_date", nullable=True),
     ),
@@ -53,6 +59,7 @@ def fields(brand_field: str) -> tuple[Field, ...]:
         Field("list_price", pl.Float64(), "Sales price"),
         Field("type", pl.String(), "Product type"),
         Field("is_storable", pl.Boolean(), "Stock is kept (18 and later)", required=False),
+        Field("supplier_taxes_id", pl.List(pl.Int64()), "Purchase taxes", required=False),
         Field("active", pl.Boolean(), "False when archived"),
         Field("write_date", pl.Datetime("us"), "Last change, UTC"),
     )
@@ -73,6 +80,7 @@ def make(raw: pl.LazyFrame) -> pl.LazyFrame:
         type="type",
         storable=(pl.col("type") == "product").fill_null(False)
         | pl.col("is_storable").fill_null(False),
+        purchase_tax_ids="supplier_taxes_id",
         active=pl.col("active").fill_null(True),
         changed_at="write_date",
     )

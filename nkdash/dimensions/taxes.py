@@ -6,6 +6,7 @@ from nkdash.contracts import Column, Table
 from nkdash.datasets.columns import identifier
 from nkdash.datasets.spec import Field
 from nkdash.dimensions.spec import Dimension
+from nkdash.odoo import versions
 from nkdash.settings import Settings
 
 TABLE = Table(
@@ -23,6 +24,14 @@ TABLE = Table(
             "rate",
             pl.Float64(),
             "Rate on the amount without tax; a group's is the sum of its taxes'; null if fixed",
+            "percent",
+            "account.tax.amount",
+        ),
+        Column(
+            "charged_rate",
+            pl.Float64(),
+            "Rate without what is withheld: 0 for a withholding tax; a group's is the sum of its "
+            "positive ones; null if fixed",
             "percent",
             "account.tax.amount",
         ),
@@ -44,7 +53,19 @@ FIELDS = (
     Field("name", pl.String(), "Name"),
     Field("amount", pl.Float64(), "Rate in percent, or a fixed amount"),
     Field("amount_type", pl.String(), "percent, division, fixed, group"),
-    Field("price_include", pl.Boolean(), "The price holds the tax already"),
+    Field("price_include", pl.Boolean(), "The price holds the tax already", required=False),
+    Field(
+        "price_include_override",
+        pl.String(),
+        "tax_included, tax_excluded; empty: as the company has it (18 and later)",
+        required=False,
+    ),
+    Field(
+        "company_id.account_price_include",
+        pl.String(),
+        "tax_included, tax_excluded (18 and later)",
+        required=False,
+    ),
     Field("type_tax_use", pl.String(), "sale, purchase, none"),
     Field("children_tax_ids", pl.List(pl.Int64()), "Taxes of a group", required=False),
     Field("company_id", pl.Int64(), "Company"),
@@ -57,7 +78,7 @@ def make(raw: pl.LazyFrame) -> pl.LazyFrame:
     """dim_taxes; a division tax of 10 % is 10/90 of the amount without tax."""
     amount = pl.col("amount")
     own = raw.with_columns(
-        price_included=pl.col("price_include").fill_null(False),
+        price_included=versions.tax_included(),
         own_rate=pl.when(pl.col("amount_type") == "percent")
         .then(amount)
         .when((pl.col("amount_type") == "division") & (amount != 100))
@@ -72,6 +93,7 @@ def make(raw: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("id")
         .agg(
             group_rate=pl.col("child_rate").sum(),
+            group_charged=pl.col("child_rate").clip(lower_bound=0).sum(),
             group_included=pl.col("child_included").all(),
         )
     )
@@ -80,6 +102,7 @@ def make(raw: pl.LazyFrame) -> pl.LazyFrame:
         name="name",
         kind="amount_type",
         rate=pl.coalesce("group_rate", "own_rate"),
+        charged_rate=pl.coalesce("group_charged", pl.col("own_rate").clip(lower_bound=0)),
         price_included=pl.coalesce("group_included", "price_included"),
         withholding=(pl.coalesce("group_rate", "own_rate") < 0).fill_null(False),
         use="type_tax_use",

@@ -4,9 +4,16 @@ A file in ``sql/tables`` is one SELECT; its name is the table's. Its head says i
 is, and, in lines of their own, when the table is stale:
 
     -- days: <tables>    their changed days are made anew here, and only those
+    -- since: <tables>   every day from their first changed one on is made anew
     -- whole: <tables>   a change of one makes the table anew, whole
 
+    -- kind: view        it holds no rows of its own; its changed days are those it is made from
+
+Of a table that is always made whole and whose days others follow, only the days that then differ
+count as changed.
 A file named as a table of the catalog takes its place; the lake's table is ``base.<name>`` there.
+
+A file in ``sql/macros`` is one CREATE OR REPLACE MACRO over those tables.
 """
 
 import re
@@ -24,18 +31,26 @@ from nkdash.warehouse.ddl import literal
 Changed = Mapping[str, frozenset[date] | None]
 """Tables that changed: the days that did, or None for all of the table."""
 
-_HEAD = re.compile(r"^-- (days|whole): (.+)$", re.MULTILINE)
+_HEAD = re.compile(r"^-- (days|since|whole|kind): (.+)$", re.MULTILINE)
+_BEFORE = "made_before"
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A derived table; ``days`` and ``whole`` as in its file's head."""
+    """A derived table; ``days``, ``since`` and ``whole`` as in its file's head."""
 
     name: str
     description: str
     select: str
     days: tuple[str, ...]
+    since: tuple[str, ...]
     whole: tuple[str, ...]
+    is_view: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Every table that it is made from."""
+        return (*self.days, *self.since, *self.whole)
 
 
 @cache
@@ -54,8 +69,7 @@ def derived_tables() -> tuple[Derived, ...]:
     """Every derived table, each after those it is made from. Raises CycleError."""
     found = {name: _parse(name, text) for name, text in sql_files("tables").items()}
     needs = {
-        name: [t for t in (*table.days, *table.whole) if t in found and t != name]
-        for name, table in found.items()
+        name: [t for t in table.needs if t in found and t != name] for name, table in found.items()
     }
     return tuple(found[name] for name in TopologicalSorter(needs).static_order())
 
@@ -72,7 +86,9 @@ def _parse(name: str, text: str) -> Derived:
         description=" ".join(words),
         select=text.strip().removesuffix(";"),
         days=head.get("days", ()),
+        since=head.get("since", ()),
         whole=head.get("whole", ()),
+        is_view=head.get("kind") == ("view",),
     )
 
 
@@ -87,21 +103,69 @@ def refresh(
             "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'"
         ).fetchall()
     }
+    followed = {name for table in tables for name in (*table.days, *table.since)}
     for table in tables:
         days = [done[name] for name in table.days if name in done]
+        since = [done[name] for name in table.since if name in done]
+        whole = None in days + since or any(t in done for t in table.whole)
+        stale = frozenset[date]().union(*(d for d in days if d is not None))
         # A table named as the lake's own depends on that one, under another schema.
-        if table.name not in existing or None in days or any(t in done for t in table.whole):
+        if table.is_view:
+            _make(connection, table)
+            if whole or stale:
+                done[table.name] = None if whole else stale
+        elif table.name not in existing:
             _make(connection, table)
             done[table.name] = None
-        elif stale := frozenset[date]().union(*(d for d in days if d is not None)):
-            _remake_days(connection, table, stale)
-            done[table.name] = stale
+        elif whole and table.name in followed and not (table.days or table.since):
+            if differing := _make_compared(connection, table):
+                done[table.name] = differing
+        elif whole:
+            _make(connection, table)
+            done[table.name] = None
+        else:
+            later = frozenset[date]().union(*(d for d in since if d is not None))
+            if later:
+                stale |= _days_from(connection, table, min(later))
+            if stale:
+                _remake_days(connection, table, stale)
+                done[table.name] = stale
     return done
 
 
+def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the macros, once the tables they name are there."""
+    for statement in sql_files("macros").values():
+        connection.execute(statement)
+
+
+def _days_from(
+    connection: duckdb.DuckDBPyConnection, table: Derived, first: date
+) -> frozenset[date]:
+    """The days of a table from ``first`` on."""
+    rows = connection.execute(
+        f"SELECT DISTINCT date FROM main.{table.name} WHERE date >= DATE '{first}'"
+    ).fetchall()
+    return frozenset(day for (day,) in rows)
+
+
+def _make_compared(connection: duckdb.DuckDBPyConnection, table: Derived) -> frozenset[date]:
+    """Make a table with dates anew; the days that then differ."""
+    made = f"main.{table.name}"
+    connection.execute(f"CREATE TEMP TABLE {_BEFORE} AS FROM {made}")
+    _make(connection, table)
+    rows = connection.execute(
+        f"SELECT DISTINCT date FROM ((FROM {_BEFORE} EXCEPT ALL FROM {made}) UNION ALL "
+        f"(FROM {made} EXCEPT ALL FROM {_BEFORE}))"
+    ).fetchall()
+    connection.execute(f"DROP TABLE temp.{_BEFORE}")
+    return frozenset(day for (day,) in rows)
+
+
 def _make(connection: duckdb.DuckDBPyConnection, table: Derived) -> None:
-    connection.execute(f"CREATE OR REPLACE TABLE main.{table.name} AS\n{table.select}")
-    connection.execute(f"COMMENT ON TABLE main.{table.name} IS {literal(table.description)}")
+    kind = "VIEW" if table.is_view else "TABLE"
+    connection.execute(f"CREATE OR REPLACE {kind} main.{table.name} AS\n{table.select}")
+    connection.execute(f"COMMENT ON {kind} main.{table.name} IS {literal(table.description)}")
 
 
 def _remake_days(

@@ -24,7 +24,7 @@ from nkdash.lake import Layer, PartitionFile
 from nkdash.settings import Settings
 from nkdash.warehouse import manifest
 from nkdash.warehouse.ddl import fingerprint
-from nkdash.warehouse.derived import derived_tables, refresh, sql_files
+from nkdash.warehouse.derived import create_macros, derived_tables, refresh, sql_files
 from nkdash.warehouse.errors import (
     BrokenWarehouseError,
     CheckFailedError,
@@ -137,7 +137,14 @@ def _publish(settings: Settings, catalog: Catalog, started: float) -> PublishRes
         )
     creation = create_statements(catalog)
     shape = fingerprint(
-        [*creation, *sql_files("tables").values(), str(SCHEMA_VERSION), settings.nkdash_timezone]
+        [
+            *creation,
+            *sql_files("tables").values(),
+            *sql_files("macros").values(),
+            str(SCHEMA_VERSION),
+            settings.nkdash_timezone,
+            settings.nkdash_cost_fallback,
+        ]
     )
     notes: list[str] = []
     pointed, last_version = _pointed(folder, notes)
@@ -224,8 +231,10 @@ def _build(
         if not base:
             for statement in order.creation:
                 connection.execute(statement)
+        connection.execute("SET VARIABLE cost_fallback = ?", [order.settings.nkdash_cost_fallback])
         touched, counts = bring_up_to_date(connection, root, catalog, order.files)
         refresh(connection, derived_tables(), {**touched, manifest.TABLE: None})
+        create_macros(connection)
         verify(connection, catalog)
         connection.execute(
             _STATE,

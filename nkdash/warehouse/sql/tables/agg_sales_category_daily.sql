@@ -1,11 +1,11 @@
 -- One day of one store, category and brand. Amounts in company currency. Transactions are not here:
 -- one with two categories would count twice.
--- days: fact_sales
+-- days: fact_sales_all
 -- whole: dim_products
 SELECT
     s.date,
     s.company_id,
-    'pos' AS source,
+    s.source,
     s.pos_config_id,
     p.category_id,
     p.root_category_id,
@@ -25,7 +25,7 @@ SELECT
     sum(s.revenue_tax_in)::DECIMAL(18, 2) AS revenue_tax_in,
     sum(s.net_tax_ex)::DECIMAL(18, 2) AS net_tax_ex,
     sum(s.tax)::DECIMAL(18, 2) AS tax
-FROM fact_sales AS s
+FROM fact_sales_all AS s
 LEFT JOIN dim_products AS p ON p.product_id = s.product_id
 GROUP BY ALL
-ORDER BY s.date, s.company_id, s.pos_config_id, p.category_id, p.brand_id
+ORDER BY s.date, s.company_id, s.source, s.pos_config_id, p.category_id, p.brand_id

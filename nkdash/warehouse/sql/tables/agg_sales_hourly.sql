@@ -1,5 +1,6 @@
 -- One hour (local) of one day, store and source; an hour without a transaction has no row, so the
--- rows are also the open store-hours. Columns as in agg_sales_daily.
+-- rows are also the open store-hours. Customer documents have no hour and are not here. Columns as in
+-- agg_sales_daily.
 -- days: fact_transactions
 SELECT
     date,
@@ -21,5 +22,6 @@ SELECT
     sum(net_tax_ex)::DECIMAL(18, 2) AS net_tax_ex,
     sum(tax)::DECIMAL(18, 2) AS tax
 FROM fact_transactions
+WHERE hour IS NOT NULL
 GROUP BY date, company_id, source, pos_config_id, hour
 ORDER BY date, company_id, source, pos_config_id, hour

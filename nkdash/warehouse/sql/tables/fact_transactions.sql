@@ -1,12 +1,14 @@
--- One transaction: a POS order with its lines added up. Amounts in company currency.
+-- One transaction: a POS order, or a customer document that is none's, with its lines added up.
+-- Amounts in company currency. Documents have no hour and no store; user_id is their salesperson.
 -- items counts units of kinds sale, free and service, returned_units those of kind return;
 -- revenue_tax_in = gross_tax_in - discount_tax_in - returns_tax_in. is_refund: goods came back and
 -- none went out. is_provisional: the session of the till is still open.
--- days: fact_sales
+-- days: fact_sales_all
 SELECT
-    'pos-' || order_id AS txn_key,
-    'pos' AS source,
+    any_value(txn_key) AS txn_key,
+    source,
     order_id,
+    move_id,
     min(order_ref) AS order_ref,
     date,
     min(ordered_at_local) AS ordered_at_local,
@@ -17,7 +19,7 @@ SELECT
     min(user_id) AS user_id,
     min(cashier_id) AS cashier_id,
     min(customer_id) AS customer_id,
-    bool_or(order_state = 'paid') AS is_provisional,
+    bool_or(is_provisional) AS is_provisional,
     count(*) AS lines,
     coalesce(sum(quantity) FILTER (line_kind IN ('sale', 'free', 'service')), 0)
         ::DECIMAL(18, 4) AS items,
@@ -33,6 +35,6 @@ SELECT
     sum(tax)::DECIMAL(18, 2) AS tax,
     bool_or(line_kind = 'return') AND NOT bool_or(line_kind IN ('sale', 'free', 'service'))
         AS is_refund
-FROM fact_sales
-GROUP BY date, order_id
-ORDER BY date, order_id
+FROM fact_sales_all
+GROUP BY date, source, order_id, move_id
+ORDER BY date, source, order_id, move_id
