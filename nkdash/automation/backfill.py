@@ -25,6 +25,7 @@ RANGE_END = "dagster/asset_partition_range_end"
 LAUNCHED_BY = "nkdash/process"
 BACKFILL_ID = "dagster/backfill"
 WATCH_SECONDS = 1.0
+BEAT_SECONDS = 90.0
 # Errors that only carry another one.
 WRAPPERS = ("Dagster", "RetryRequested")
 # Events go to the event log and to the progress display, not line by line to the terminal.
@@ -113,9 +114,12 @@ def plan(
 
 
 def daemon_is_running(instance: dg.DagsterInstance) -> bool:
-    """Whether a daemon that works off backfills has a fresh heartbeat."""
-    status = instance.get_daemon_statuses(["BACKFILL"]).get("BACKFILL")
-    return bool(status and status.healthy)
+    """Whether a daemon that works off backfills has beaten within the last 90 s.
+
+    Dagster itself calls one healthy for half an hour after its last beat; they come each 30 s.
+    """
+    beat = instance.get_daemon_heartbeats().get("BACKFILL")
+    return beat is not None and time.time() - beat.timestamp < BEAT_SECONDS
 
 
 def run_here(
@@ -123,8 +127,8 @@ def run_here(
 ) -> BackfillReport:
     """Execute the plan in this process: dimensions, then each range, then publish.
 
-    A failed range does not keep the later ones from being loaded; publish runs in any case, so
-    that what was loaded is seen.
+    The first run that fails ends the loading, since what failed it mostly fails the next one too;
+    what was loaded before is published all the same.
     """
     started = time.perf_counter()
     report = BackfillReport(succeeded=True)
@@ -136,15 +140,16 @@ def run_here(
         key = event.asset_key
         on_progress(Progress(done, plan.total, "/".join(key.path) if key else ""))
 
-    steps: list[tuple[tuple[dg.AssetKey, ...], dict[str, str]]] = []
-    if plan.dimensions:
-        steps.append((plan.dimensions, {}))
+    loads: list[tuple[tuple[dg.AssetKey, ...], dict[str, str]]] = [(plan.dimensions, {})]
     for first, last in plan.chunks:
-        steps.append((plan.daily, {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}))
-    if plan.publish:
-        steps.append(((WAREHOUSE,), {}))
-    for keys, tags in steps:
+        days = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+        loads.append((plan.daily, days))
+    for keys, tags in loads:
         _run(definitions, instance, keys, tags, count, report)
+        if not report.succeeded:
+            break
+    if plan.publish:
+        _run(definitions, instance, (WAREHOUSE,), {}, count, report)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -237,6 +242,12 @@ def hand_to_daemon(
         on_progress(Progress(_materialized(backfill), plan.total, backfill.status.value.lower()))
         if backfill.status in _ENDED:
             break
+        if not daemon_is_running(instance):
+            gone = (
+                f"the Dagster daemon stopped; it goes on with backfill {backfill_id} once started"
+            )
+            seconds = time.perf_counter() - started
+            return BackfillReport(succeeded=False, failures=[gone], seconds=seconds)
         time.sleep(WATCH_SECONDS)
     runs = instance.get_runs(dg.RunsFilter(tags={BACKFILL_ID: backfill_id}))
     report = BackfillReport(

@@ -26,6 +26,7 @@ def backfill(
     """Load a range of business days from Odoo, and the dimensions, then publish."""
     from nkdash.cli.console import console
     from nkdash.cli.days import parse_range
+    from nkdash.cli.processes import interruptible
     from nkdash.cli.progress import progress
     from nkdash.home import prepare_home
     from nkdash.settings import load_settings
@@ -55,6 +56,7 @@ def backfill(
             raise typer.BadParameter(str(error)) from error
         reach_odoo(settings)
         with (
+            interruptible(),
             dg.DagsterInstance.get() as instance,
             progress(console(), f"Loading {start} to {end}") as tell,
         ):

@@ -60,10 +60,13 @@ class Processes:
             )
         self._running.append((program, process))
 
-    def wait_healthy(self, seconds: float) -> None:
-        """Wait until every program works. Raises CommandError when one dies or takes too long."""
+    def wait_healthy(self, seconds: float, *programs: Program) -> None:
+        """Wait until ``programs`` (all by default) work.
+
+        Raises CommandError when any program dies or these take too long.
+        """
         deadline = time.monotonic() + seconds
-        waiting = [program for program, _ in self._running]
+        waiting = list(programs) or [program for program, _ in self._running]
         while True:
             self.check()
             waiting = [program for program in waiting if not program.healthy()]
@@ -77,11 +80,35 @@ class Processes:
                 )
             time.sleep(POLL_SECONDS)
 
-    def watch(self) -> None:
-        """Return never, but for a KeyboardInterrupt. Raises CommandError when a program dies."""
-        while True:
-            self.check()
-            time.sleep(POLL_SECONDS)
+    def run(self, argv: Sequence[str]) -> int:
+        """Run a program to its end on our own terminal; its exit code.
+
+        An interruption is handed on, and the program given time to end in good order.
+        """
+        process = subprocess.Popen(  # noqa: S603
+            [*argv], env=self._environment, cwd=self._folder, process_group=0
+        )
+        try:
+            while process.poll() is None:
+                self.check()
+                time.sleep(POLL_SECONDS / 4)
+        finally:
+            with _deaf():
+                _send(process.pid, signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
+                _send(process.pid, signal.SIGKILL)
+        return process.wait()
+
+    def watch(self, say: Callable[[str], object]) -> None:
+        """Return when interrupted (Ctrl-C). Raises CommandError when a program dies."""
+        say("Ctrl-C stops everything.")
+        try:
+            while True:
+                self.check()
+                time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            say("Stopping …")
 
     def check(self) -> None:
         """Raises CommandError with its last log lines when a program has ended."""

@@ -1,6 +1,5 @@
 """Bringing an open candidate up to the lake: partitions whose rows changed, days that vanished."""
 
-import glob
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -133,7 +132,7 @@ def _replace(
                 f"INSERT INTO {into} BY NAME SELECT {', '.join(map(quoted, columns))} "
                 # A path part like date=… must never stand in for the column.
                 "FROM read_parquet(?, hive_partitioning = false)",
-                [[glob.escape(str(path)) for path in paths]],
+                [[str(path) for path in paths]],
             )
 
 
