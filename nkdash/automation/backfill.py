@@ -7,7 +7,7 @@ runs are executed in this process, one after the other. Both are in Dagster's ev
 import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -190,7 +190,12 @@ def _run(
     report.run_ids.append(run_id)
     report.succeeded &= result.success
     report.failures += failures
-    for event in result.all_events:
+    _tally(report, result.all_events)
+
+
+def _tally(report: BackfillReport, events: Iterable[dg.DagsterEvent]) -> None:
+    """Add what the steps reported of their calls to Odoo."""
+    for event in events:
         if event.is_successful_output:
             metadata = event.step_output_data.metadata
             report.odoo_seconds += _number(metadata.get("odoo_seconds"))
@@ -255,13 +260,19 @@ def hand_to_daemon(
         run_ids=[run.run_id for run in runs],
         seconds=time.perf_counter() - started,
     )
-    if not report.succeeded:
-        for run in runs:
-            for record in instance.all_logs(run.run_id, dg.DagsterEventType.STEP_FAILURE):
-                if record.dagster_event:
-                    report.failures.append(_sentence(record.dagster_event))
-        report.failures = report.failures or [f"backfill {backfill_id}: {backfill.status.value}"]
+    for run in runs:
+        _tally(report, _events(instance, run.run_id, dg.DagsterEventType.STEP_OUTPUT))
+        failed = _events(instance, run.run_id, dg.DagsterEventType.STEP_FAILURE)
+        report.failures += [_sentence(event) for event in failed]
+    if not report.succeeded and not report.failures:
+        report.failures = [f"backfill {backfill_id}: {backfill.status.value}"]
     return report
+
+
+def _events(
+    instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
+) -> list[dg.DagsterEvent]:
+    return [e.dagster_event for e in instance.all_logs(run_id, kind) if e.dagster_event]
 
 
 _ENDED = {

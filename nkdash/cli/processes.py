@@ -4,6 +4,7 @@ Each child leads a process group of its own, so that what it started ends with i
 reaches us alone.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -21,6 +22,9 @@ from nkdash.cli.errors import CommandError
 POLL_SECONDS = 0.2
 STOP_SECONDS = 10.0
 TAIL_LINES = 15
+PR_SET_PDEATHSIG = 1
+# Loaded here: after a fork it is too late to load a library.
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Processes:
                 env=self._environment,
                 cwd=self._folder,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         self._running.append((program, process))
 
@@ -86,7 +91,11 @@ class Processes:
         An interruption is handed on, and the program given time to end in good order.
         """
         process = subprocess.Popen(  # noqa: S603
-            [*argv], env=self._environment, cwd=self._folder, process_group=0
+            [*argv],
+            env=self._environment,
+            cwd=self._folder,
+            process_group=0,
+            preexec_fn=_end_with_parent,
         )
         try:
             while process.poll() is None:
@@ -94,7 +103,7 @@ class Processes:
                 time.sleep(POLL_SECONDS / 4)
         finally:
             with _deaf():
-                _send(process.pid, signal.SIGINT)
+                process.send_signal(signal.SIGINT)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(STOP_SECONDS)
                 _send(process.pid, signal.SIGKILL)
@@ -155,6 +164,12 @@ class Processes:
     ) -> None:
         with _deaf():
             self.stop()
+
+
+def _end_with_parent() -> None:
+    """In the child: have Linux end it when we are killed in a way that lets us end nothing."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _send(group: int, number: int) -> bool:
