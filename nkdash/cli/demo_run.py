@@ -21,7 +21,7 @@ from nkdash.cli.errors import CommandError
 from nkdash.cli.ports import next_free
 from nkdash.cli.processes import Processes, Program, interruptible, python
 from nkdash.cli.up import START_SECONDS
-from nkdash.home import DEFAULT_HOME, prepare_home
+from nkdash.home import DEFAULT_HOME, VARIABLES, prepare_home
 from nkdash.settings import Settings
 
 HOST = "127.0.0.1"
@@ -81,7 +81,7 @@ def _run(
     environment = isolated(os.environ, own)
     environment["DAGSTER_HOME"] = os.environ["DAGSTER_HOME"] = str(folder / DEFAULT_HOME)
     home = prepare_home()
-    environment["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    environment |= VARIABLES
     with (
         services.dagster_storage(),
         Processes(home / "logs", environment, folder) as processes,

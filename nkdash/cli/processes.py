@@ -169,7 +169,7 @@ class Processes:
 def _end_with_parent() -> None:
     """In the child: have Linux end it when we are killed in a way that lets us end nothing."""
     if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _send(group: int, number: int) -> bool:
@@ -194,10 +194,13 @@ def _deaf() -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does: with a KeyboardInterrupt."""
+    """SIGTERM and SIGHUP end the block as Ctrl-C does: with a KeyboardInterrupt.
+
+    They become a SIGINT, since Dagster catches that one to end its steps in good order.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     numbers = (signal.SIGTERM, signal.SIGHUP)
     previous = {number: signal.signal(number, interrupt) for number in numbers}
