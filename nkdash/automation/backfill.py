@@ -5,6 +5,7 @@ runs are executed in this process, one after the other. Both are in Dagster's ev
 """
 
 import os
+import platform
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -131,6 +132,7 @@ def run_here(
     what was loaded before is published all the same.
     """
     started = time.perf_counter()
+    fail_dead_runs(instance)
     report = BackfillReport(succeeded=True)
     done = 0
 
@@ -152,6 +154,32 @@ def run_here(
         _run(definitions, instance, (WAREHOUSE,), {}, count, report)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark as failed what a killed ``nkdash backfill`` of this machine left as running; run ids."""
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    dead = [run for run in unfinished if _is_dead(run.tags.get(LAUNCHED_BY, ""))]
+    for run in dead:
+        instance.report_run_failed(run, "The process that ran this was killed.")
+    return [run.run_id for run in dead]
+
+
+def _process(pid: int) -> str:
+    return f"{platform.node()}/{pid}"
+
+
+def _is_dead(process: str) -> bool:
+    node, _, pid = process.rpartition("/")
+    if not pid or node != platform.node():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _run(
@@ -184,7 +212,7 @@ def _run(
         asset_selection=list(keys),
         run_id=run_id,
         run_config=QUIET,
-        tags={**tags, LAUNCHED_BY: str(os.getpid())},
+        tags={**tags, LAUNCHED_BY: _process(os.getpid())},
         raise_on_error=False,
     )
     report.run_ids.append(run_id)
