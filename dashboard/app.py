@@ -1,12 +1,13 @@
 """The Dash app: the page's frame, what it serves, and how it is put together."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from dash import Dash, dcc
 from flask import Flask, Response, jsonify, request
+from flask_compress import Compress
 
 import dashboard.pages
 from dashboard import callbacks, tokens
@@ -42,10 +43,9 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
     server = _flask()
     app = Dash(
         "dashboard",
-        server=server,
+        server=server,  # type: ignore[arg-type]
         title="NKDash",
         update_title="",
-        compress=True,
         suppress_callback_exceptions=True,
         serve_locally=True,
         include_pages_meta=False,
@@ -85,7 +85,10 @@ def _flask() -> Flask:
         COMPRESS_CACHE_KEY=lambda asked: asked.full_path,
         COMPRESS_CACHE_BACKEND=_bundle_cache,
     )
+    Compress(server)
+    # Flask runs these last first: assets are whole before they are compressed and kept.
     server.after_request(_cache_headers)
+    server.after_request(_whole_assets)
     return server
 
 
@@ -104,6 +107,16 @@ class _BundleCache(dict[str, bytes]):
 
 def _bundle_cache() -> _BundleCache:
     return _BundleCache()
+
+
+def _whole_assets(response: Response) -> Response:
+    if request.path.startswith("/assets/") and response.is_streamed:
+        body = response.response
+        response.direct_passthrough = False
+        response.set_data(b"".join(response.iter_encoded()))
+        if hasattr(body, "close"):
+            body.close()
+    return response
 
 
 def _cache_headers(response: Response) -> Response:
@@ -130,7 +143,7 @@ def _index() -> str:
 {{%metas%}}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{%title%}}</title>
-{{%favicon%}}
+<link rel="icon" type="image/svg+xml" href="/assets/icons/nkdash.svg">
 <link rel="preload" href="{FONT_FILE}" as="font" type="font/woff2" crossorigin>
 <style>{tokens.css_variables()}</style>
 <script>{SCHEME_SCRIPT}</script>
@@ -150,14 +163,13 @@ def _index() -> str:
 
 def _localise(app: Dash) -> None:
     """Say the reader's language in the page's ``lang``."""
-    plain = app.interpolate_index
+    plain: Callable[..., str] = app.interpolate_index
 
     def interpolate(**parts: Any) -> str:
-        return plain(**parts).replace(
-            '<html lang="en">', f'<html lang="{callbacks.language().language}">', 1
-        )
+        language = callbacks.language().language
+        return plain(**parts).replace('<html lang="en">', f'<html lang="{language}">', 1)
 
-    app.interpolate_index = interpolate  # type: ignore[method-assign]
+    app.interpolate_index = interpolate  # type: ignore[method-assign,assignment]
 
 
 def _version(data: Data) -> int | None:
@@ -195,5 +207,3 @@ def warm_up(app: Dash, paths: Sequence[str] = ("/", "/_dash-layout", "/_dash-dep
         if answer.status_code != 200:
             raise RuntimeError(f"{path} answers {answer.status_code} on warming up")
     return len(bundles)
-
-

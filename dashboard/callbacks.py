@@ -15,7 +15,7 @@ from flask import request
 from dashboard import format as fmt
 from dashboard import tables
 from dashboard.components import filters, shell
-from dashboard.components.parts import icon, message
+from dashboard.components.parts import attributes, icon, message
 from dashboard.context import Context, open_context
 from dashboard.data import queries
 from dashboard.data.session import Data
@@ -93,7 +93,7 @@ def _view(app: Dash, server: Server) -> None:
 
 def _skeleton(t: Texts, page: Page, tab: str, sort: str) -> list[Any]:
     heading = html.H1(t(f"page.{page.name}"), className="unseen")
-    tabs = html.Nav(id="tabs", className="tabs", **{"aria-label": t("tabs")})
+    tabs = html.Nav(id="tabs", className="tabs", **attributes(aria_label=t("tabs")))
     sections = [
         html.Div(
             html.Div(className="skeleton", style={"height": f"{section.height}px"}),
@@ -120,7 +120,6 @@ def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
                         "sortable": True,
                         "resizable": True,
                         "suppressHeaderMenuButton": True,
-                        "floatingFilter": True,
                         "suppressMovable": True,
                         "sortingOrder": ["desc", "asc"],
                     },
@@ -140,7 +139,7 @@ def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
                         "suppressCellFocus": False,
                         "ensureDomOrder": True,
                     },
-                    getRowId=f"String(params.data.{table.key})",
+                    getRowId="params.data.row_id",
                     style={"height": "100%"},
                 ),
                 className="grid-frame",
@@ -148,7 +147,7 @@ def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
             ),
         ],
         className="card wide table-card",
-        **{"data-sort": f"{'-' * descending}{by}", "aria-label": t(f"table.{table.name}")},
+        **attributes(data_sort=f"{'-' * descending}{by}", aria_label=t(f"table.{table.name}")),
     )
 
 
@@ -177,12 +176,9 @@ def _controls(app: Dash, server: Server) -> None:
         try:
             with server.context(search, path) as c:
                 state, chips = c.state, filters.chips(c)
-                fresh = c.session.frame(queries.freshness()).to_dicts()[0]
+                fresh = c.session.frame(queries.freshness(c.today)).to_dicts()[0]
                 as_of = t("as_of", moment=c.moment(fresh["as_of"]))
-                reach, _ = c.names.reach(state.company)
-                company = reach[0] if state.company or len(reach) == 1 else None
-                if len({co.currency for co in c.names.companies.values()}) == 1:
-                    company = state.company
+                company = state.company or c.names.default_company
         except (WarehouseError, duckdb.Error):
             # The sections say it, with the remedy; the controls only go on working.
             as_of = t("as_of.none")
@@ -193,7 +189,7 @@ def _controls(app: Dash, server: Server) -> None:
         summary = f"{t(f'range.{state.preset}')} · {t(f'compare.{state.compare}')}"
         return (
             values,
-            filters.resolved(state, period),
+            filters.resolved(state, period, company),
             links,
             links,
             chips,
@@ -222,7 +218,7 @@ def _controls(app: Dash, server: Server) -> None:
                 t(f"tab.{name}"),
                 href=page.path
                 + state.with_(tab="" if name == first else name, sort="", metric="").search,
-                **({"aria-current": "page"} if name == now else {}),
+                **attributes(aria_current="page" if name == now else None),
             )
             for name in page.tabs
         ]
@@ -239,6 +235,7 @@ def _notices(t: Texts, problems: Sequence[Any]) -> Any:
             "title": t("notice.title"),
             "message": t("notice.words", what=words),
             "color": "yellow",
+            "closeButtonProps": {"aria-label": t("close")},
         }
     ]
 
@@ -304,7 +301,7 @@ def _guarded(
 
 
 def _nothing_loaded(c: Context) -> Any:
-    fresh = c.session.frame(queries.freshness()).to_dicts()[0]
+    fresh = c.session.frame(queries.freshness(c.today)).to_dicts()[0]
     if fresh["last_day"] is None:
         return message(c.t("unloaded.never"), c.t("unloaded.never.words"), sort="problem")
     first, last = fresh["first_day"], fresh["last_day"]
@@ -360,7 +357,9 @@ def _table(app: Dash, server: Server) -> None:
         State({"type": "grid-frame", "table": ALL}, "id"),
         prevent_initial_call=True,
     )
-    def rows(asked: dict[str, Any] | None, search: str | None, path: str | None, frames: Any) -> Any:
+    def rows(
+        asked: dict[str, Any] | None, search: str | None, path: str | None, frames: Any
+    ) -> Any:
         if not asked or not frames:
             return no_update
         table = tables.TABLES[frames[0]["table"]]
@@ -409,7 +408,9 @@ def _dialogs(app: Dash, server: Server) -> None:
 
 
 def _lines(c: Context, rows: list[dict[str, Any]]) -> Any:
-    number = {"className": "number"}
+    def number(text: str) -> html.Td:
+        return html.Td(text, className="number")
+
     columns = ("name", "line_kind", "quantity", "price_unit", "discount", "net_revenue")
     column = "revenue_tax_in" if c.state.tax == "in" else "net_tax_ex"
 
@@ -418,10 +419,10 @@ def _lines(c: Context, rows: list[dict[str, Any]]) -> Any:
         return [
             html.Td([r["name"], html.Small(r["sku"] or "")]),
             html.Td(c.t(f"kind.{r['line_kind']}")),
-            html.Td(f"{quantity.normalize():f}", **number),
-            html.Td(_money(c, r["price_unit"]), **number),
-            html.Td(_money(c, r["discount"]), **number),
-            html.Td(_money(c, r[column]), **number),
+            number(f"{quantity.normalize():f}"),
+            number(_money(c, r["price_unit"])),
+            number(_money(c, r["discount"])),
+            number(_money(c, r[column])),
         ]
 
     head = [
@@ -429,9 +430,7 @@ def _lines(c: Context, rows: list[dict[str, Any]]) -> Any:
         for i, name in enumerate(columns)
     ]
     total = sum(r[column] for r in rows)
-    foot = html.Tr(
-        [html.Th(c.t("lines.total"), colSpan=5), html.Td(_money(c, total), **number)]
-    )
+    foot = html.Tr([html.Th(c.t("lines.total"), colSpan=5), number(_money(c, total))])
     body = html.Tbody([html.Tr(cells(r)) for r in rows])
     return html.Table([html.Thead(html.Tr(head)), body, html.Tfoot(foot)], className="lines")
 
@@ -444,7 +443,9 @@ def _browser(app: Dash) -> None:
     """What the browser does by itself."""
 
     def own(name: str, *arguments: Any, **options: Any) -> None:
-        app.clientside_callback(ClientsideFunction("nkdash", name), *arguments, **options)
+        app.clientside_callback(  # type: ignore[no-untyped-call]
+            ClientsideFunction("nkdash", name), *arguments, **options
+        )
 
     own(
         "control",
@@ -461,3 +462,4 @@ def _browser(app: Dash) -> None:
     own("followGrid", Input("grid", "getRowsRequest"), prevent_initial_call=True)
     own("picked", Input("grid", "selectedRows"), prevent_initial_call=True)
     own("title", Input("view", "data"), State("titles", "data"))
+    own("showTab", Input("tabs", "children"))

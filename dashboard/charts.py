@@ -96,7 +96,7 @@ def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
     above; ``low`` <= 0 <= ``high``.
     """
     span = high - low
-    if span <= 0:
+    if span < 1e-9:
         return [0.0, 1.0]
     rough = span / about
     power = 10.0 ** floor(log10(rough))

@@ -9,7 +9,7 @@ MINUS = "\N{MINUS SIGN}"
 NO_FIGURE = "\N{EN DASH}"
 Number = int | float | Decimal
 
-_SHORT = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
+_SHORT = ((10**3, "K"), (10**6, "M"), (10**9, "B"), (10**12, "T"))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def money_short(amount: Number | None, of: Currency = RUPIAH) -> str:
     if amount is None:
         return NO_FIGURE
     sign = MINUS if amount < 0 else ""
-    return f"{sign}{of.symbol}\N{NO-BREAK SPACE}{_short(abs(amount), of.decimals)}"
+    return f"{sign}{of.symbol}\N{NO-BREAK SPACE}{_short(amount, of.decimals)}"
 
 
 def count(number: Number | None, decimals: int = 0) -> str:
@@ -55,7 +55,7 @@ def count_short(number: Number | None) -> str:
     """Short, e.g. '12.3K'."""
     if number is None:
         return NO_FIGURE
-    return (MINUS if number < 0 else "") + _short(abs(number), 0)
+    return (MINUS if number < 0 else "") + _short(number, 0)
 
 
 def percent(ratio: Number | None) -> str:
@@ -109,9 +109,14 @@ def _signed(number: Number, decimals: int, dress: Callable[[str], str]) -> str:
 
 
 def _short(amount: Number, decimals: int) -> str:
+    """The size of ``amount``, without its sign."""
+    size = Decimal(str(amount)).copy_abs()
+    plain = _rounded(size, decimals)
+    if plain < 1000:
+        return f"{plain:,f}"
     for unit, letter in _SHORT:
-        # 999,950 already reads 1.0M: decide on the rounded value.
-        if _rounded(Decimal(str(amount)) / unit, 1) >= 1:
-            return f"{_rounded(Decimal(str(amount)) / unit, 1):,f}{letter}"
-    return f"{_rounded(amount, decimals):,f}"
-
+        # Decided on the rounded figure: 999,950 reads 1.0M, not 1,000.0K.
+        scaled = _rounded(size / unit, 1)
+        if scaled < 1000:
+            return f"{scaled:f}{letter}"
+    return f"{scaled:,f}{letter}"

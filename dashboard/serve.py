@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from dashboard.app import create_app, warm_up
 from nkdash.settings import Settings
@@ -21,8 +21,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
+        host, port = self._settings.nkdash_dashboard_host, self._settings.nkdash_dashboard_port
         options: dict[str, Any] = {
-            "bind": f"{self._settings.nkdash_dashboard_host}:{self._settings.nkdash_dashboard_port}",
+            "bind": f"{host}:{port}",
             "workers": WORKERS,
             "threads": THREADS,
             "worker_class": "gthread",

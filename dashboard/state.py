@@ -92,11 +92,11 @@ class State:
         """With the id added to the filter ``key``, or taken out where it is in."""
         ids: tuple[int, ...] = getattr(self, key)
         changed = tuple(i for i in ids if i != record) if record in ids else (*ids, record)
-        return replace(self, **{key: tuple(sorted(changed))})
+        return self.with_(**{key: tuple(sorted(changed))})
 
     def cleared(self) -> Self:
         """Without any filter; range, comparison and tab stay."""
-        return replace(self, company=None, **dict.fromkeys(FILTERS, ()))
+        return self.with_(company=None, **dict.fromkeys(FILTERS, ()))
 
     @property
     def filters(self) -> Mapping[str, tuple[int, ...]]:

@@ -62,17 +62,17 @@ TABLES = {
             key="product_id",
             sort="-net_revenue",
             columns=(
+                Column("name", "text", 230, grows=True),
+                Column("net_revenue", "money", 140),
+                Column("share", "ratio", 80),
+                Column("items_sold", "count", 100),
+                Column("items_returned", "count", 100),
+                Column("average_selling_price", "money", 120),
+                Column("discounts", "money", 120),
+                Column("returns", "money", 115),
                 Column("sku", "text", 130),
-                Column("name", "text", 260, grows=True),
-                Column("category", "text", 150),
-                Column("brand", "text", 150),
-                Column("net_revenue", "money", 150),
-                Column("share", "ratio", 90),
-                Column("items_sold", "count", 110),
-                Column("items_returned", "count", 110),
-                Column("average_selling_price", "money", 130),
-                Column("discounts", "money", 130),
-                Column("returns", "money", 130),
+                Column("category", "text", 120),
+                Column("brand", "text", 140),
             ),
             query=queries.products,
             href=_of_product,
@@ -83,16 +83,16 @@ TABLES = {
             sort="-ordered_at_local",
             columns=(
                 Column("ordered_at_local", "moment", 150),
-                Column("order_ref", "text", 190, grows=True),
-                Column("store", "text", 150),
-                Column("cashier", "text", 140),
-                Column("customer", "text", 160),
+                Column("net_revenue", "money", 130),
+                Column("store", "text", 140),
+                Column("order_ref", "text", 170, grows=True),
+                Column("cashier", "text", 130),
+                Column("customer", "text", 150),
                 Column("lines", "count", 80),
                 Column("items", "count", 80),
-                Column("gross_sales", "money", 140),
-                Column("discounts", "money", 130),
-                Column("returns", "money", 130),
-                Column("net_revenue", "money", 140),
+                Column("gross_sales", "money", 120),
+                Column("discounts", "money", 115),
+                Column("returns", "money", 105),
             ),
             query=queries.transactions,
         ),
@@ -113,9 +113,12 @@ def block(
     """Rows ``first`` to ``last`` (exclusive) as they read, and how many there are in all."""
     inner = table.query(ctx.selection)
     where, params = _where(table, filters)
-    total = Query(f"SELECT count(*) AS n FROM ({inner.sql}) AS t{where}", {**inner.params, **params})
+    total = Query(
+        f"SELECT count(*) AS n FROM ({inner.sql}) AS t{where}", {**inner.params, **params}
+    )
+    ordered = f"SELECT * FROM ({inner.sql}) AS t{where}{_order_by(table, sort)}"
     rows = Query(
-        f"SELECT * FROM ({inner.sql}) AS t{where}{_order_by(table, sort)} LIMIT $limit OFFSET $skip",
+        f"{ordered} LIMIT $limit OFFSET $skip",
         {**inner.params, **params, "limit": max(0, last - first), "skip": first},
     )
     frame = ctx.session.frame(rows)
@@ -152,7 +155,7 @@ def _where(table: Table, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any
 def _read(ctx: Context, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     cells = {c.name: _cell(ctx, c, row[c.name]) for c in table.columns}
     link = {"href": table.href(ctx, row)} if table.href else {}
-    return {**cells, table.key: row[table.key], **link}
+    return {**cells, table.key: row[table.key], "row_id": str(row[table.key]), **link}
 
 
 def _cell(ctx: Context, column: Column, value: Any) -> str:
@@ -180,13 +183,14 @@ def definitions(ctx_texts: Callable[[str], str], table: Table, sort: str) -> lis
             "field": c.name,
             "headerName": ctx_texts(f"column.{c.name}"),
             "width": c.width,
-            "minWidth": min(c.width, 90),
+            "minWidth": c.width if c.grows else min(c.width, 90),
             "type": "rightAligned" if c.is_number else None,
             "filter": "agNumberColumnFilter" if c.is_number else "agTextColumnFilter",
             "filterParams": {
                 "filterOptions": [*_NUMBER_FILTERS] if c.is_number else [*_TEXT_FILTERS],
                 "maxNumConditions": 1,
             },
+            **({} if c.is_number or c.kind == "moment" else {"floatingFilter": True}),
             **({"flex": 1} if c.grows else {}),
             **({"sort": "desc" if descending else "asc"} if c.name == by else {}),
             **({"filter": False} if c.kind == "moment" else {}),

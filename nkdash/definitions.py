@@ -1,5 +1,7 @@
 """The one Definitions that Dagster loads (``workspace.yaml``: -m nkdash.definitions)."""
 
+import warnings
+
 import dagster as dg
 
 from nkdash.automation.assets import (
@@ -28,13 +30,17 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     def lake() -> LakeIOManager:
         return LakeIOManager(settings.lake_root, tables)
 
-    return dg.Definitions(
-        assets=[
+    with warnings.catch_warnings():
+        # backfill_policy is marked beta; we use it on purpose.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        assets = [
             *[a for d in catalog.datasets for a in dataset_assets(d, settings, partitions)],
             *[a for d in catalog.dimensions for a in dimension_assets(d, settings)],
             opening_costs_asset(settings),
             warehouse_asset(catalog, settings),
-        ],
+        ]
+    return dg.Definitions(
+        assets=assets,
         jobs=jobs(catalog),
         schedules=[nightly(settings), intraday(settings), snapshot(settings)],
         resources={"odoo": OdooResource(), "lake": lake},

@@ -11,6 +11,8 @@ WORKSPACE_FILE = PROJECT / "workspace.yaml"
 DEFAULT_HOME = Path(".nkdash") / "dagster"
 # Holds the hash of the dagster.yaml that we put there: one that still has it was never edited.
 COPIED = ".dagster.yaml.sha256"
+# What Dagster's programs take from the environment alone.
+VARIABLES = {"DAGSTER_DISABLE_TELEMETRY": "yes", "DAGSTER_EVENT_BATCH_SIZE": "200"}
 
 
 class HomeError(Exception):
@@ -38,8 +40,7 @@ def prepare_home() -> Path:
             f"DAGSTER_HOME {home} cannot be used: {error}. "
             "Mend the folder's rights, or set DAGSTER_HOME to a folder that can be written."
         ) from error
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    os.environ.update(VARIABLES | {"DAGSTER_HOME": str(home)})
     return home
 
 

@@ -170,7 +170,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (event.target.closest("input:not([readonly]), textarea, select, [contenteditable]")) return;
     if (event.key === "?") actions.help();
     else if (event.key === "f") actions.filters();
     else if (event.key === "t") actions.scheme();
@@ -187,6 +187,13 @@
       followUrl: (search, version) => void followUrl(search || "", version),
       followGrid: (request) => void followGrid(request),
       picked: (rows) => void picked(rows),
+      showTab: () => {
+        requestAnimationFrame(() => {
+          document
+            .querySelector("#tabs [aria-current]")
+            ?.scrollIntoView({ inline: "center", block: "nearest" });
+        });
+      },
       title: (view, titles) => {
         document.title = titles[view?.page] || "NKDash";
       },

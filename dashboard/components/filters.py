@@ -5,7 +5,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
-from dashboard.components.parts import icon
+from dashboard.components.parts import attributes, icon
 from dashboard.context import Context
 from dashboard.data.dimensions import Dimensions
 from dashboard.i18n import Texts
@@ -37,13 +37,13 @@ def bar(t: Texts) -> html.Div:
                 ],
                 type="button",
                 className="filter-button",
-                **{"data-action": "filters", "aria-label": t("filter.open")},
+                **attributes(data_action="filters", aria_label=t("filter.open")),
             ),
             html.Div(id="chips", className="chips"),
         ],
         className="filter-bar",
         role="search",
-        **{"aria-label": t("filter.button")},
+        **attributes(aria_label=t("filter.button")),
     )
 
 
@@ -157,18 +157,22 @@ def control_value(key: str, state: State, period: Period, company: int | None) -
             return [str(i) for i in getattr(state, key)]
 
 
-def resolved(state: State, period: Period) -> dict[str, Any]:
-    """What the browser needs to tell a reader's change of a control from the server's."""
+def resolved(state: State, period: Period, company: int | None) -> dict[str, Any]:
+    """What the browser needs to tell a reader's change of a control from the server's.
+
+    ``company`` is the one shown; where the URL names none it is the default.
+    """
+    shown = "" if company is None else str(company)
     values = {key: ",".join(map(str, getattr(state, key))) for key in FILTERS}
     values |= {
         "range": state.preset,
         "compare": state.compare,
         "tax": state.tax,
-        "company": "" if state.company is None else str(state.company),
+        "company": shown,
     }
     return {
         "values": values,
-        "defaults": DEFAULTS,
+        "defaults": {**DEFAULTS, "company": shown if state.company is None else ""},
         "dates": [str(period.first), str(period.last)],
     }
 

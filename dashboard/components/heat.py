@@ -4,6 +4,7 @@ import polars as pl
 from dash import html
 
 from dashboard import format as fmt
+from dashboard.components.parts import attributes
 from dashboard.context import Context
 
 
@@ -33,7 +34,7 @@ def heat_table(ctx: Context, frame: pl.DataFrame) -> html.Div:
         className="heat-scroll",
         tabIndex=0,
         role="region",
-        **{"aria-label": ctx.t("heat.title")},
+        **attributes(aria_label=ctx.t("heat.title")),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import polars as pl
 from dash import html
 
 from dashboard import format as fmt
@@ -13,9 +14,14 @@ from dashboard.kpis import Good
 Children = Any
 
 
+def attributes(**values: str | None) -> dict[str, Any]:
+    """``aria_label='x'`` as ``{'aria-label': 'x'}``; what is None is left out."""
+    return {name.replace("_", "-"): text for name, text in values.items() if text is not None}
+
+
 def icon(name: str) -> html.Span:
     """A decorative icon, one of ``assets/icons``."""
-    return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
+    return html.Span(className=f"icon icon-{name}", **attributes(aria_hidden="true"))
 
 
 def explain_button(texts: Texts, what: str, title: str) -> html.Button:
@@ -25,7 +31,7 @@ def explain_button(texts: Texts, what: str, title: str) -> html.Button:
         className="explain",
         type="button",
         title=texts("explain.open"),
-        **{"data-explain": what, "aria-label": texts("explain.of", what=title)},
+        **attributes(data_explain=what, aria_label=texts("explain.of", what=title)),
     )
 
 
@@ -48,7 +54,7 @@ def card(
             html.Div(children, className="card-body"),
         ],
         className="card wide" if wide else "card",
-        **{"aria-label": title},
+        **attributes(aria_label=title),
     )
 
 
@@ -83,12 +89,17 @@ def choice(ctx: Context, label: str, options: Sequence[tuple[str, str, bool]]) -
     """A row of links of which one is current: (text, href, current)."""
     return html.Nav(
         [
-            html.A(text, href=href, **({"aria-current": "true"} if current else {}))
+            html.A(text, href=href, **attributes(aria_current="true" if current else None))
             for text, href, current in options
         ],
         className="choice",
-        **{"aria-label": label},
+        **attributes(aria_label=label),
     )
+
+
+def nothing_sold(frame: pl.DataFrame) -> bool:
+    """A trend or breakdown without a row of the period itself."""
+    return frame.filter(pl.col("period") == "now").is_empty()
 
 
 def empty_selection(ctx: Context) -> html.Div:

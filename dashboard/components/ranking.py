@@ -7,7 +7,7 @@ import polars as pl
 from dash import html
 
 from dashboard import format as fmt
-from dashboard.components.parts import change
+from dashboard.components.parts import attributes, change
 from dashboard.context import Context
 from dashboard.kpis import Good
 
@@ -88,10 +88,10 @@ def _row(
         html.Span(
             html.Span(style={"width": f"{min(length, 1) * 100:.1f}%"}),
             className="rank-bar",
-            **{"aria-hidden": "true"},
+            **attributes(aria_hidden="true"),
         ),
     ]
     if href is None:
         return html.Li(html.Span(cells, className="rank-row"))
-    current = {"aria-current": "true"} if chosen else {}
+    current = attributes(aria_current="true" if chosen else None)
     return html.Li(html.A(cells, href=href, className="rank-row", **current))

@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from dashboard import tokens
 from dashboard.components import filters
-from dashboard.components.parts import icon
+from dashboard.components.parts import attributes, icon
 from dashboard.i18n import LANGUAGES, Texts
 from dashboard.sections import Page
 from dashboard.state import State
@@ -40,7 +40,7 @@ def shell(t: Texts, pages: Sequence[Page], version: int | None) -> dmc.MantinePr
                                     icon("alert-triangle"),
                                     t("offline"),
                                     html.Button(
-                                        t("retry"), type="button", **{"data-action": "retry"}
+                                        t("retry"), type="button", **attributes(data_action="retry")
                                     ),
                                 ],
                                 className="offline-banner",
@@ -50,7 +50,9 @@ def shell(t: Texts, pages: Sequence[Page], version: int | None) -> dmc.MantinePr
                         ]
                     ),
                     dmc.AppShellFooter(
-                        html.Nav(id="nav-phone", className="pages", **{"aria-label": t("pages")}),
+                        html.Nav(
+                            id="nav-phone", className="pages", **attributes(aria_label=t("pages"))
+                        ),
                         hiddenFrom="sm",
                     ),
                 ],
@@ -93,7 +95,7 @@ def _top(t: Texts) -> html.Div:
     return html.Div(
         [
             html.A("NKDash", href="/", className="wordmark"),
-            html.Nav(id="nav", className="pages wide-only", **{"aria-label": t("pages")}),
+            html.Nav(id="nav", className="pages wide-only", **attributes(aria_label=t("pages"))),
             html.Div(id="as-of", className="as-of"),
             html.Div(
                 [
@@ -103,11 +105,9 @@ def _top(t: Texts) -> html.Div:
                         className="tool language",
                         title=LANGUAGES[other],
                         lang=other,
-                        **{
-                            "data-action": "language",
-                            "data-language": other,
-                            "aria-label": LANGUAGES[other],
-                        },
+                        **attributes(
+                            data_action="language", data_language=other, aria_label=LANGUAGES[other]
+                        ),
                     ),
                     _tool("scheme", "moon", t("scheme")),
                     _tool("help", "keyboard", t("help.title"), "wide-only"),
@@ -125,7 +125,7 @@ def _tool(action: str, symbol: str, words: str, extra: str = "") -> html.Button:
         type="button",
         className=f"tool {extra}".strip(),
         title=words,
-        **{"data-action": action, "aria-label": words},
+        **attributes(data_action=action, aria_label=words),
     )
 
 
@@ -136,7 +136,7 @@ def nav_links(t: Texts, pages: Sequence[Page], state: State, path: str) -> list[
         html.A(
             [icon(p.icon), t(f"page.{p.name}")],
             href=p.path + kept.search,
-            **({"aria-current": "page"} if p.path == path else {}),
+            **attributes(aria_current="page" if p.path == path else None),
         )
         for p in pages
     ]

@@ -7,7 +7,7 @@ from dash import html
 
 from dashboard import format as fmt
 from dashboard.charts import sparkline
-from dashboard.components.parts import change, explain_button
+from dashboard.components.parts import attributes, change, explain_button
 from dashboard.context import Context
 from dashboard.kpis import KPIS, Basis, Kpi, Unit
 
@@ -63,7 +63,7 @@ def _tile(
                         title,
                         href=ctx.href(ctx.state.with_(metric=kpi.name)),
                         className="tile-title",
-                        **({"aria-current": "true"} if chosen else {}),
+                        **attributes(aria_current="true" if chosen else None),
                     ),
                     explain_button(ctx.texts, f"kpi:{kpi.name}", title),
                 ],
@@ -75,7 +75,7 @@ def _tile(
         ],
         className="tile",
         title=f"{title}, {tax}" if tax else title,
-        **{"data-kpi": kpi.name},
+        **attributes(data_kpi=kpi.name),
     )
 
 
@@ -85,7 +85,7 @@ def _figure(ctx: Context, kpi: Kpi, value: fmt.Number | None) -> list[html.Span]
     return [
         html.Span(ctx.value(kpi, value), className="full"),
         html.Span(
-            ctx.value(kpi, value, short=True), className="short", **{"aria-hidden": "true"}
+            ctx.value(kpi, value, short=True), className="short", **attributes(aria_hidden="true")
         ),
     ]
 

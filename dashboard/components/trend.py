@@ -13,18 +13,15 @@ from dashboard import format as fmt
 from dashboard.components.parts import card, choice
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context
-from dashboard.kpis import KPIS, Kpi
+from dashboard.kpis import Kpi
 from dashboard.periods import Grain, Period, trend_grain
 
 
 def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
     """The card of ``kpi`` from a trend frame; a day that is not loaded is a gap, not a zero."""
     title = ctx.t(f"kpi.{kpi.name}.title")
-    figure = charts.trend(
-        points(ctx, kpi, frame),
-        lambda value: _axis(ctx, kpi, value),
-        compared=ctx.comparable,
-    )
+    drawn = points(ctx, kpi, frame)
+    figure = charts.trend(drawn, lambda value: _axis(ctx, kpi, value), compared=ctx.comparable)
     grain = trend_grain(ctx.state.grain, ctx.period)
     graph = dcc.Graph(
         id={"type": "graph", "name": "trend"},
@@ -52,7 +49,10 @@ def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
         ctx,
         ctx.t(f"trend.{grain}", kpi=title),
         graph,
-        hint=[k for k in keys if k],
+        hint=html.Span(
+            [k for k in keys if k],
+            className="hint bars" if len(drawn) <= charts.BARS_UP_TO else "hint",
+        ),
         explain=f"trend:{kpi.name}",
         actions=grains,
         wide=True,
@@ -69,9 +69,7 @@ def points(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> list[charts.Point]:
     rows = frame.filter(~pl.col("is_total")).to_dicts()
     by_bucket = {(r["period"], r["bucket"]): r[kpi.name] for r in rows}
     grain = trend_grain(ctx.state.grain, ctx.period)
-    return [
-        _point(ctx, kpi, bucket, grain, by_bucket) for bucket in buckets(ctx.period, grain)
-    ]
+    return [_point(ctx, kpi, bucket, grain, by_bucket) for bucket in buckets(ctx.period, grain)]
 
 
 def buckets(period: Period, grain: Grain) -> list[Period]:
@@ -111,7 +109,9 @@ def _point(
         lines.append(ctx.t("trend.base", value=ctx.value(kpi, base), change=ratio))
     months = ctx.t("months").split()
     short = months[bucket.first.month - 1]
-    label = f"{short} {bucket.first.year}" if grain is Grain.MONTH else f"{bucket.first.day} {short}"
+    label = (
+        f"{short} {bucket.first.year}" if grain is Grain.MONTH else f"{bucket.first.day} {short}"
+    )
     return charts.Point(
         label, "<br>".join(lines), ctx.href(ctx.state.with_(custom=bucket)), value, base
     )

@@ -4,6 +4,7 @@ import polars as pl
 from dash import html
 
 from dashboard import format as fmt
+from dashboard.components.parts import attributes
 from dashboard.components.tiles import totals
 from dashboard.context import Context
 from dashboard.data import queries
@@ -11,12 +12,12 @@ from dashboard.data import queries
 
 def trust(ctx: Context, frame: pl.DataFrame) -> html.Dl:
     """From a trend with provisional_share and from the coverage of the period."""
-    fresh = ctx.session.frame(queries.freshness()).to_dicts()[0]
+    fresh = ctx.session.frame(queries.freshness(ctx.today)).to_dicts()[0]
     now, _ = totals(frame)
     provisional = now.get("provisional_share")
     coverage = ctx.coverage
-    behind = (ctx.today - fresh["last_day"]).days - 1 if fresh["last_day"] else 0
-    last = min(fresh["last_day"], ctx.today) if fresh["last_day"] else None
+    last = fresh["last_complete_day"]
+    behind = (ctx.today - last).days - 1 if last else 0
     days = ctx.t("trust.days_of", loaded=len(coverage.loaded), days=coverage.period.days)
     if coverage.missing:
         days += " · " + ctx.t("trust.missing", count=coverage.missing)
@@ -40,7 +41,7 @@ def trust(ctx: Context, frame: pl.DataFrame) -> html.Dl:
             _item(ctx.t("trust.version"), str(fresh["version"])),
         ],
         className="trust",
-        **{"aria-label": ctx.t("trust.label")},
+        **attributes(aria_label=ctx.t("trust.label")),
     )
 
 

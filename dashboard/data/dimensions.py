@@ -7,7 +7,7 @@ from importlib.resources import files
 import polars as pl
 
 from dashboard.data.session import Query, Session
-from dashboard.format import Currency, currency
+from dashboard.format import RUPIAH, Currency, currency
 
 _TABLES = {
     "company": "SELECT company_id AS id, name FROM dim_companies ORDER BY id",
@@ -49,20 +49,22 @@ class Dimensions:
     companies: Mapping[int, Company]
     sold: Mapping[str, frozenset[int]]
 
+    @property
+    def default_company(self) -> int | None:
+        """The main company where companies differ in currency, since those are never added."""
+        currencies = {company.currency for company in self.companies.values()}
+        return min(self.companies) if len(currencies) > 1 else None
+
     def reach(self, company: int | None) -> tuple[tuple[int, ...], Currency]:
         """The companies whose figures may be added up, and their currency.
 
         A chosen company alone; else all where they share a currency, else the main one.
         """
-        if company in self.companies:
-            return (company,), self.companies[company].currency
-        currencies = {c.currency for c in self.companies.values()}
-        if len(currencies) == 1:
-            return tuple(self.companies), currencies.pop()
-        if not self.companies:
-            return (0,), Currency()
-        main = min(self.companies)
-        return (main,), self.companies[main].currency
+        chosen = company if company in self.companies else self.default_company
+        if chosen is not None:
+            return (chosen,), self.companies[chosen].currency
+        first = next(iter(self.companies.values()), None)
+        return tuple(self.companies), first.currency if first else RUPIAH
 
     def below(self, category: int) -> set[int]:
         """The category and all below it."""
@@ -75,9 +77,7 @@ class Dimensions:
 
 def load(session: Session) -> Dimensions:
     """The dimensions of this version; small, and cached with it."""
-    names = {
-        kind: _names(session.frame(Query(sql, {})), kind) for kind, sql in _TABLES.items()
-    }
+    names = {kind: _names(session.frame(Query(sql, {})), kind) for kind, sql in _TABLES.items()}
     categories = {
         row["category_id"]: Category(
             row["name"] or f"#{row['category_id']}",

@@ -5,6 +5,7 @@ The cheapest source that knows the filters is taken: day x store, else transacti
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -112,9 +113,7 @@ def heatmap(selection: Selection) -> Query:
         now.tax,
     )
     store_where, store_params = _where(of_stores)
-    sql = _sql("heatmap").format(
-        source=source, store_where=store_where, revenue=REVENUE[now.tax]
-    )
+    sql = _sql("heatmap").format(source=source, store_where=store_where, revenue=REVENUE[now.tax])
     return Query(sql, {**params, **store_params})
 
 
@@ -145,15 +144,13 @@ def names(kind: str, ids: tuple[int, ...]) -> Query:
     return Query(_sql(f"{kind}_names"), {"ids": ids})
 
 
-def freshness() -> Query:
-    """One row: version, published_at (UTC), first and last loaded day, last read (UTC)."""
-    return Query(_sql("freshness"), {})
+def freshness(today: date) -> Query:
+    """One row: version, published_at (UTC), first_day, last_day, last_complete_day, as_of (UTC)."""
+    return Query(_sql("freshness"), {"today": today})
 
 
 def _now(selection: Selection) -> Selection:
-    return Selection(
-        selection.period, None, selection.companies, selection.filters, selection.tax
-    )
+    return Selection(selection.period, None, selection.companies, selection.filters, selection.tax)
 
 
 def _source(
@@ -161,9 +158,7 @@ def _source(
 ) -> tuple[str, dict[str, Any]]:
     if selection.by_product:
         where, params = _where(selection, product="p")
-        sql = _sql("source_lines").format(
-            where=where, line_measures=_sql("line_measures").strip()
-        )
+        sql = _sql("source_lines").format(where=where, line_measures=_sql("line_measures").strip())
         return sql, params
     finest = transactions or selection.by_transaction
     name = "transactions" if finest else "hourly" if hours else "daily"

@@ -4,7 +4,7 @@ from typing import Any
 
 from dash import html
 
-from dashboard.components.parts import card, empty_selection
+from dashboard.components.parts import card, empty_selection, nothing_sold
 from dashboard.components.ranking import ranking, ranks
 from dashboard.components.tiles import tiles
 from dashboard.components.trend import trend_card
@@ -31,15 +31,13 @@ RANKED = ("net_revenue",)
 def headline(ctx: Context) -> Any:
     """Trust strip, tiles and the trend of the chosen KPI: one query."""
     grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(
-        queries.trend(ctx.selection, (*HEADLINE, "provisional_share"), grain)
-    )
+    frame = ctx.session.frame(queries.trend(ctx.selection, (*HEADLINE, "provisional_share"), grain))
     chosen = ctx.state.metric if ctx.state.metric in HEADLINE else HEADLINE[0]
     return [
         trust(ctx, frame),
         tiles(ctx, HEADLINE, frame, chosen),
         empty_selection(ctx)
-        if frame.is_empty()
+        if nothing_sold(frame)
         else html.Div(trend_card(ctx, KPIS[chosen], frame), className="grid"),
     ]
 
@@ -48,7 +46,7 @@ def rankings(ctx: Context) -> Any:
     """Stores and root categories by net revenue."""
     stores = ctx.session.frame(queries.breakdown(ctx.selection, "store", RANKED))
     roots = ctx.session.frame(queries.product_breakdown(ctx.selection, "root_category", RANKED))
-    if stores.is_empty():
+    if nothing_sold(stores):
         return []
     return html.Div(
         [

@@ -5,12 +5,13 @@ from typing import Any
 from dash import html
 
 from dashboard.components.heat import heat_table
-from dashboard.components.parts import card, empty_selection
+from dashboard.components.parts import card, empty_selection, nothing_sold
 from dashboard.components.ranking import ranking, ranks
 from dashboard.components.tiles import tiles
 from dashboard.components.trend import trend_card
 from dashboard.context import Context
 from dashboard.data import queries
+from dashboard.data.session import Query
 from dashboard.kpis import KPIS
 from dashboard.periods import trend_grain
 from dashboard.sections import Page, Section
@@ -45,7 +46,7 @@ def _tiles_and_trend(ctx: Context, names: tuple[str, ...], default: str) -> Any:
     return [
         tiles(ctx, names, frame, chosen),
         empty_selection(ctx)
-        if frame.is_empty()
+        if nothing_sold(frame)
         else html.Div(trend_card(ctx, KPIS[chosen], frame), className="grid"),
     ]
 
@@ -77,30 +78,24 @@ def mix(ctx: Context) -> Any:
         (by, queries.product_breakdown(ctx.selection, by, RANKED), f"card.{by}")
         for by in ("category", "brand", "principal")
     ]
-    return [_rankings(ctx, by_product), payments(ctx)]
+    return _rankings(ctx, by_product, payments(ctx))
 
 
 def payments(ctx: Context) -> Any:
     """The payment mix, from payments with the change netted, never from lines."""
     frame = ctx.session.frame(queries.payments(ctx.selection))
-    if frame.is_empty():
-        return None
-    products = any(key in ctx.state.filters for key in queries.PRODUCT_FILTERS)
-    return html.Div(
-        card(
-            ctx,
-            ctx.t("card.payments"),
-            ranking(ctx, "method", ranks(frame, "amount")),
-            hint=ctx.t("card.payments_whole" if products else "card.payments_hint"),
-            explain="payments:",
-        ),
-        className="grid",
+    return card(
+        ctx,
+        ctx.t("card.payments"),
+        ranking(ctx, "method", ranks(frame, "amount")),
+        hint=ctx.t("card.payments_whole" if ctx.selection.by_product else "card.payments_hint"),
+        explain="payments:",
     )
 
 
-def _rankings(ctx: Context, asked: list[tuple[str, queries.Query, str]]) -> Any:
+def _rankings(ctx: Context, asked: list[tuple[str, Query, str]], *further: Any) -> Any:
     frames = [(kind, ctx.session.frame(query), title) for kind, query, title in asked]
-    if all(frame.is_empty() for _, frame, _ in frames):
+    if all(nothing_sold(frame) for _, frame, _ in frames):
         return empty_selection(ctx)
     return html.Div(
         [
@@ -112,8 +107,9 @@ def _rankings(ctx: Context, asked: list[tuple[str, queries.Query, str]]) -> Any:
                 explain=f"breakdown:{kind}",
             )
             for kind, frame, title in frames
-        ],
-        className="grid thirds" if len(frames) == 3 else "grid",
+        ]
+        + list(further),
+        className="grid",
     )
 
 

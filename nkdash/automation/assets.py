@@ -1,6 +1,5 @@
 """The asset factory: raw, clean and star of every dataset, raw and star of every dimension."""
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -15,6 +14,7 @@ from nkdash.datasets.extract import NotTodayError, extract_days, extract_dimensi
 from nkdash.datasets.spec import Dataset
 from nkdash.dimensions import products
 from nkdash.dimensions.spec import Dimension
+from nkdash.odoo import StatsSnapshot
 from nkdash.odoo.resource import OdooResource
 from nkdash.settings import Settings
 from nkdash.warehouse import publish
@@ -80,8 +80,9 @@ def dataset_assets(
         days = _days(context)
         _refuse_lost_days(dataset, days, settings)
         with odoo.client() as client:
+            before = client.stats.snapshot()
             frame = extract_days(client, dataset, days[0], days[-1], settings)
-            _report_calls(context, client.stats.snapshot().as_dict())
+            _report_calls(context, client.stats.snapshot() - before)
         return _reported(context, frame, days)
 
     @dg.asset(
@@ -136,8 +137,9 @@ def dimension_assets(dimension: Dimension, settings: Settings) -> list[dg.Assets
     )
     def raw(context: dg.AssetExecutionContext, odoo: OdooResource) -> pl.DataFrame:
         with odoo.client() as client:
+            before = client.stats.snapshot()
             frame = extract_dimension(client, dimension)
-            _report_calls(context, client.stats.snapshot().as_dict())
+            _report_calls(context, client.stats.snapshot() - before)
         return frame
 
     @dg.asset(
@@ -231,13 +233,13 @@ def _reported(
     return frame
 
 
-def _report_calls(context: dg.AssetExecutionContext, stats: Mapping[str, float]) -> None:
+def _report_calls(context: dg.AssetExecutionContext, calls: StatsSnapshot) -> None:
     context.add_output_metadata(
         {
-            "odoo_calls": int(stats["calls"]),
-            "odoo_retries": int(stats["retries"]),
-            "odoo_seconds": round(stats["busy_seconds"], 3),
-            "odoo_bytes": int(stats["bytes_received"]),
+            "odoo_calls": calls.calls,
+            "odoo_retries": calls.retries,
+            "odoo_seconds": round(calls.busy_seconds, 3),
+            "odoo_bytes": calls.bytes_received,
         }
     )
 

@@ -5,9 +5,10 @@ runs are executed in this process, one after the other. Both are in Dagster's ev
 """
 
 import os
+import platform
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -26,6 +27,7 @@ RANGE_END = "dagster/asset_partition_range_end"
 LAUNCHED_BY = "nkdash/process"
 BACKFILL_ID = "dagster/backfill"
 WATCH_SECONDS = 1.0
+BEAT_SECONDS = 90.0
 # Errors that only carry another one.
 WRAPPERS = ("Dagster", "RetryRequested")
 # Events go to the event log and to the progress display, not line by line to the terminal.
@@ -118,9 +120,12 @@ def plan(
 
 
 def daemon_is_running(instance: dg.DagsterInstance) -> bool:
-    """Whether a daemon that works off backfills has a fresh heartbeat."""
-    status = instance.get_daemon_statuses(["BACKFILL"]).get("BACKFILL")
-    return bool(status and status.healthy)
+    """Whether a daemon that works off backfills has beaten within the last 90 s.
+
+    Dagster itself calls one healthy for half an hour after its last beat; they come each 30 s.
+    """
+    beat = instance.get_daemon_heartbeats().get("BACKFILL")
+    return beat is not None and time.time() - beat.timestamp < BEAT_SECONDS
 
 
 def run_here(
@@ -128,10 +133,11 @@ def run_here(
 ) -> BackfillReport:
     """Execute the plan in this process: dimensions, then each range, then publish.
 
-    A failed range does not keep the later ones from being loaded; publish runs in any case, so
-    that what was loaded is seen.
+    The first run that fails ends the loading, since what failed it mostly fails the next one too;
+    what was loaded before is published all the same.
     """
     started = time.perf_counter()
+    fail_dead_runs(instance)
     report = BackfillReport(succeeded=True)
     done = 0
 
@@ -141,17 +147,44 @@ def run_here(
         key = event.asset_key
         on_progress(Progress(done, plan.total, "/".join(key.path) if key else ""))
 
-    steps: list[tuple[tuple[dg.AssetKey, ...], dict[str, str]]] = []
-    if plan.dimensions:
-        steps.append((plan.dimensions, {}))
+    loads: list[tuple[tuple[dg.AssetKey, ...], dict[str, str]]] = [(plan.dimensions, {})]
     for first, last in plan.chunks:
-        steps.append((plan.daily, {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}))
-    if plan.publish:
-        steps.append(((WAREHOUSE,), {}))
-    for keys, tags in steps:
+        days = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+        loads.append((plan.daily, days))
+    for keys, tags in loads:
         _run(definitions, instance, keys, tags, count, report)
+        if not report.succeeded:
+            break
+    if plan.publish:
+        _run(definitions, instance, (WAREHOUSE,), {}, count, report)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark as failed what a killed ``nkdash backfill`` of this machine left as running; run ids."""
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    dead = [run for run in unfinished if _is_dead(run.tags.get(LAUNCHED_BY, ""))]
+    for run in dead:
+        instance.report_run_failed(run, "The process that ran this was killed.")
+    return [run.run_id for run in dead]
+
+
+def _process(pid: int) -> str:
+    return f"{platform.node()}/{pid}"
+
+
+def _is_dead(process: str) -> bool:
+    node, _, pid = process.rpartition("/")
+    if not pid or node != platform.node():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _run(
@@ -184,13 +217,18 @@ def _run(
         asset_selection=list(keys),
         run_id=run_id,
         run_config=QUIET,
-        tags={**tags, LAUNCHED_BY: str(os.getpid())},
+        tags={**tags, LAUNCHED_BY: _process(os.getpid())},
         raise_on_error=False,
     )
     report.run_ids.append(run_id)
     report.succeeded &= result.success
     report.failures += failures
-    for event in result.all_events:
+    _tally(report, result.all_events)
+
+
+def _tally(report: BackfillReport, events: Iterable[dg.DagsterEvent]) -> None:
+    """Add what the steps reported of their calls to Odoo."""
+    for event in events:
         if event.is_successful_output:
             metadata = event.step_output_data.metadata
             report.odoo_seconds += _number(metadata.get("odoo_seconds"))
@@ -242,6 +280,12 @@ def hand_to_daemon(
         on_progress(Progress(_materialized(backfill), plan.total, backfill.status.value.lower()))
         if backfill.status in _ENDED:
             break
+        if not daemon_is_running(instance):
+            gone = (
+                f"the Dagster daemon stopped; it goes on with backfill {backfill_id} once started"
+            )
+            seconds = time.perf_counter() - started
+            return BackfillReport(succeeded=False, failures=[gone], seconds=seconds)
         time.sleep(WATCH_SECONDS)
     runs = instance.get_runs(dg.RunsFilter(tags={BACKFILL_ID: backfill_id}))
     report = BackfillReport(
@@ -249,13 +293,19 @@ def hand_to_daemon(
         run_ids=[run.run_id for run in runs],
         seconds=time.perf_counter() - started,
     )
-    if not report.succeeded:
-        for run in runs:
-            for record in instance.all_logs(run.run_id, dg.DagsterEventType.STEP_FAILURE):
-                if record.dagster_event:
-                    report.failures.append(_sentence(record.dagster_event))
-        report.failures = report.failures or [f"backfill {backfill_id}: {backfill.status.value}"]
+    for run in runs:
+        _tally(report, _events(instance, run.run_id, dg.DagsterEventType.STEP_OUTPUT))
+        failed = _events(instance, run.run_id, dg.DagsterEventType.STEP_FAILURE)
+        report.failures += [_sentence(event) for event in failed]
+    if not report.succeeded and not report.failures:
+        report.failures = [f"backfill {backfill_id}: {backfill.status.value}"]
     return report
+
+
+def _events(
+    instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
+) -> list[dg.DagsterEvent]:
+    return [e.dagster_event for e in instance.all_logs(run_id, kind) if e.dagster_event]
 
 
 _ENDED = {

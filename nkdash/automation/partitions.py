@@ -1,6 +1,6 @@
 """The business day as Dagster's partition."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 
@@ -13,12 +13,12 @@ def business_days(settings: Settings) -> dg.DailyPartitionsDefinition:
 
     With ``NKDASH_NOW`` the days end with that day, so that partitions follow the one clock.
     """
-    fixed_end = (
-        (clock.today(settings) + timedelta(days=1)).isoformat() if settings.nkdash_now else None
-    )
+    today = clock.today(settings)
+    ahead = (today - datetime.now(settings.zone).date()).days
+    fixed = settings.nkdash_now is not None
     return dg.DailyPartitionsDefinition(
         start_date=settings.nkdash_start_date.isoformat(),
-        end_date=fixed_end,
+        end_date=(today + timedelta(days=1)).isoformat() if fixed else None,
         timezone=settings.nkdash_timezone,
-        end_offset=0 if fixed_end else 1,
+        end_offset=max(1, ahead + 1),
     )

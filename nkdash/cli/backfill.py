@@ -24,8 +24,9 @@ def backfill(
     ] = True,
 ) -> None:
     """Load a range of business days from Odoo, and the dimensions, then publish."""
-    from nkdash.cli.console import console
+    from nkdash.cli.console import console, steady_console
     from nkdash.cli.days import parse_range
+    from nkdash.cli.processes import interruptible
     from nkdash.cli.progress import progress
     from nkdash.home import prepare_home
     from nkdash.settings import load_settings
@@ -55,8 +56,10 @@ def backfill(
             raise typer.BadParameter(str(error)) from error
         reach_odoo(settings)
         with (
+            interruptible(),
             dg.DagsterInstance.get() as instance,
-            progress(console(), f"Loading {start} to {end}") as tell,
+            steady_console() as steady,
+            progress(steady, f"Loading {start} to {end}") as tell,
         ):
             by_daemon = backfills.daemon_is_running(instance)
             load = backfills.hand_to_daemon if by_daemon else backfills.run_here

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,8 +20,8 @@ from nkdash.cli.coverage import is_whole, loaded_days, tables
 from nkdash.cli.errors import CommandError
 from nkdash.cli.ports import next_free
 from nkdash.cli.processes import Processes, Program, interruptible, python
-from nkdash.cli.up import START_SECONDS, prepare_storage
-from nkdash.home import DEFAULT_HOME, prepare_home
+from nkdash.cli.up import START_SECONDS
+from nkdash.home import DEFAULT_HOME, VARIABLES, prepare_home
 from nkdash.settings import Settings
 
 HOST = "127.0.0.1"
@@ -57,10 +56,7 @@ def run(
             f"a demo is running in {folder} already; stop that one (Ctrl-C) first"
         ) from error
     with lock, interruptible():
-        try:
-            _run(folder, retailer, days, ports, once=once, started=started)
-        except KeyboardInterrupt:
-            console().print("Stopped.")
+        _run(folder, retailer, days, ports, once=once, started=started)
 
 
 def _run(
@@ -85,15 +81,19 @@ def _run(
     environment = isolated(os.environ, own)
     environment["DAGSTER_HOME"] = os.environ["DAGSTER_HOME"] = str(folder / DEFAULT_HOME)
     home = prepare_home()
-    environment["DAGSTER_DISABLE_TELEMETRY"] = "yes"
-    prepare_storage()
-    with Processes(home / "logs", environment, folder) as processes:
-        processes.start(sandbox(retailer, days, found["odoo"]))
+    environment |= VARIABLES
+    with (
+        services.dagster_storage(),
+        Processes(home / "logs", environment, folder) as processes,
+    ):
+        odoo = sandbox(retailer, days, found["odoo"])
+        processes.start(odoo)
         processes.start(services.dashboard(HOST, found["dashboard"]))
         processes.start(services.webserver(HOST, found["dagster"]))
-        processes.wait_healthy(START_SECONDS)
+        processes.wait_healthy(START_SECONDS, odoo)
         first = first_unloaded(lake_settings(folder, first_day))
-        _backfill(first, environment, folder)
+        if code := processes.run(backfill(first)):
+            raise typer.Exit(code)
         # Only now: with a daemon at work the backfill would be handed to it, which takes longer.
         processes.start(services.daemon(HOST, found["dagster"]))
         processes.wait_healthy(START_SECONDS)
@@ -107,8 +107,7 @@ def _run(
         )
         out.print(f"  State, logs   {folder}", soft_wrap=True)
         if not once:
-            out.print("Ctrl-C stops everything.")
-            processes.watch()
+            processes.watch(out.print)
 
 
 def start_over_if_other(folder: Path, retailer: Retailer) -> None:
@@ -189,8 +188,6 @@ def sandbox(retailer: Retailer, days: int, port: int) -> Program:
     return Program("sandbox", python(*argv), lambda: services.answers(url))
 
 
-def _backfill(first: date, environment: Mapping[str, str], folder: Path) -> None:
-    argv = python("-m", "nkdash.cli", "backfill", "--from", first.isoformat(), "--to", "today")
-    code = subprocess.run(argv, env=dict(environment), cwd=folder, check=False).returncode  # noqa: S603
-    if code:
-        raise typer.Exit(code)
+def backfill(first: date) -> list[str]:
+    """The command line that loads ``first`` to today."""
+    return python("-m", "nkdash.cli", "backfill", "--from", first.isoformat(), "--to", "today")

@@ -4,6 +4,7 @@ Each child leads a process group of its own, so that what it started ends with i
 reaches us alone.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -21,6 +22,9 @@ from nkdash.cli.errors import CommandError
 POLL_SECONDS = 0.2
 STOP_SECONDS = 10.0
 TAIL_LINES = 15
+PR_SET_PDEATHSIG = 1
+# Loaded here: after a fork it is too late to load a library.
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,17 @@ class Processes:
                 env=self._environment,
                 cwd=self._folder,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         self._running.append((program, process))
 
-    def wait_healthy(self, seconds: float) -> None:
-        """Wait until every program works. Raises CommandError when one dies or takes too long."""
+    def wait_healthy(self, seconds: float, *programs: Program) -> None:
+        """Wait until ``programs`` (all by default) work.
+
+        Raises CommandError when any program dies or these take too long.
+        """
         deadline = time.monotonic() + seconds
-        waiting = [program for program, _ in self._running]
+        waiting = list(programs) or [program for program, _ in self._running]
         while True:
             self.check()
             waiting = [program for program in waiting if not program.healthy()]
@@ -77,11 +85,39 @@ class Processes:
                 )
             time.sleep(POLL_SECONDS)
 
-    def watch(self) -> None:
-        """Return never, but for a KeyboardInterrupt. Raises CommandError when a program dies."""
-        while True:
-            self.check()
-            time.sleep(POLL_SECONDS)
+    def run(self, argv: Sequence[str]) -> int:
+        """Run a program to its end on our own terminal; its exit code.
+
+        An interruption is handed on, and the program given time to end in good order.
+        """
+        process = subprocess.Popen(  # noqa: S603
+            [*argv],
+            env=self._environment,
+            cwd=self._folder,
+            process_group=0,
+            preexec_fn=_end_with_parent,
+        )
+        try:
+            while process.poll() is None:
+                self.check()
+                time.sleep(POLL_SECONDS / 4)
+        finally:
+            with _deaf():
+                process.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
+                _send(process.pid, signal.SIGKILL)
+        return process.wait()
+
+    def watch(self, say: Callable[[str], object]) -> None:
+        """Return when interrupted (Ctrl-C). Raises CommandError when a program dies."""
+        say("Ctrl-C stops everything.")
+        try:
+            while True:
+                self.check()
+                time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            say("Stopping …")
 
     def check(self) -> None:
         """Raises CommandError with its last log lines when a program has ended."""
@@ -130,6 +166,12 @@ class Processes:
             self.stop()
 
 
+def _end_with_parent() -> None:
+    """In the child: have Linux end it when we are killed in a way that lets us end nothing."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
 def _send(group: int, number: int) -> bool:
     """Signal a process group; False where it is gone."""
     with suppress(ProcessLookupError, PermissionError):
@@ -152,10 +194,13 @@ def _deaf() -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does: with a KeyboardInterrupt."""
+    """SIGTERM and SIGHUP end the block as Ctrl-C does: with a KeyboardInterrupt.
+
+    They become a SIGINT, since Dagster catches that one to end its steps in good order.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     numbers = (signal.SIGTERM, signal.SIGHUP)
     previous = {number: signal.signal(number, interrupt) for number in numbers}

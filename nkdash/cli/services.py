@@ -1,5 +1,7 @@
 """The three long-running programs: Dagster's webserver and daemon, and the dashboard."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlunsplit
 
@@ -18,6 +20,23 @@ def address(host: str, port: int) -> str:
     host = ANYWHERE.get(host, host)
     bracketed = f"[{host}]" if ":" in host else host
     return urlunsplit(("http", f"{bracketed}:{port}", "", "", ""))
+
+
+@contextmanager
+def dagster_storage() -> Iterator[None]:
+    """Dagster's SQLite files, made before programs that start together race for it.
+
+    Before and after the block no heartbeat of a daemon is left: it would pass for that of a new
+    one, and have backfills handed to a daemon that is gone.
+    """
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        instance.wipe_daemon_heartbeats()
+        try:
+            yield
+        finally:
+            instance.wipe_daemon_heartbeats()
 
 
 def dashboard(host: str, port: int) -> Program:

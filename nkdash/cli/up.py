@@ -27,26 +27,24 @@ def up(
     settings = load_settings(require_odoo=True)
     check_ports(settings)
     home = prepare_home()
-    prepare_storage()
     host, port = settings.nkdash_dagster_host, settings.nkdash_dagster_port
     board = settings.nkdash_dashboard_host, settings.nkdash_dashboard_port
     out = console()
     out.print("Starting …")
-    with interruptible(), Processes(home / "logs", os.environ, Path.cwd()) as processes:
-        try:
-            processes.start(services.dashboard(*board))
-            processes.start(services.webserver(host, port))
-            processes.start(services.daemon(host, port))
-            processes.wait_healthy(START_SECONDS)
-            out.print(f"Dashboard  {services.address(*board)}")
-            out.print(f"Dagster    {services.address(host, port)}")
-            out.print(f"Logs       {home / 'logs'}", soft_wrap=True)
-            if not once:
-                out.print("Ctrl-C stops everything.")
-                processes.watch()
-        except KeyboardInterrupt:
-            out.print("Stopping …")
-    out.print("Stopped.")
+    with (
+        interruptible(),
+        services.dagster_storage(),
+        Processes(home / "logs", os.environ, Path.cwd()) as processes,
+    ):
+        processes.start(services.dashboard(*board))
+        processes.start(services.webserver(host, port))
+        processes.start(services.daemon(host, port))
+        processes.wait_healthy(START_SECONDS)
+        out.print(f"Dashboard  {services.address(*board)}")
+        out.print(f"Dagster    {services.address(host, port)}")
+        out.print(f"Logs       {home / 'logs'}", soft_wrap=True)
+        if not once:
+            processes.watch(out.print)
 
 
 def check_ports(settings: "Settings") -> None:
@@ -62,10 +60,3 @@ def check_ports(settings: "Settings") -> None:
                 f"port {port} on {host} is taken, or {host} is no address of this machine; "
                 f"set {name}_PORT (or {name}_HOST), or stop the program that listens there"
             )
-
-
-def prepare_storage() -> None:
-    """Create Dagster's SQLite files, so that programs starting together do not race for it."""
-    import dagster as dg
-
-    dg.DagsterInstance.get().dispose()

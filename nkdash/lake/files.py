@@ -222,7 +222,7 @@ def scan_days(root: Path, layer: Layer, table: Table, days: Sequence[date]) -> p
             "load those days first (nkdash backfill)"
         )
     # A column named as a folder must come from the file: a stray path part would win silently.
-    return pl.scan_parquet(paths, hive_partitioning=False, schema=table.schema)
+    return pl.scan_parquet(paths, glob=False, hive_partitioning=False, schema=table.schema)
 
 
 def scan_table(root: Path, layer: Layer, table: Table) -> pl.LazyFrame:
@@ -233,4 +233,4 @@ def scan_table(root: Path, layer: Layer, table: Table) -> pl.LazyFrame:
             f"{layer.value}/{table.name} is not in the lake; load the dimensions first "
             "(nkdash backfill does)"
         )
-    return pl.scan_parquet(path, hive_partitioning=False, schema=table.schema)
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False, schema=table.schema)

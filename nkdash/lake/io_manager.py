@@ -51,7 +51,7 @@ class LakeIOManager(BasePolarsUPathIOManager):
                 write_days(self._root, layer, table, obj, _days(context), as_of=as_of)
             else:
                 write_table(self._root, layer, table, obj, as_of=as_of)
-        context.add_output_metadata({"dagster/row_count": obj.height})
+                context.add_output_metadata({"dagster/row_count": obj.height})
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """Exactly the asked days of an asset, or a whole dimension, lazily."""

@@ -19,6 +19,11 @@ class StatsSnapshot:
     bytes_sent: int = 0
     bytes_received: int = 0
 
+    def __sub__(self, earlier: "StatsSnapshot") -> "StatsSnapshot":
+        """What happened since ``earlier``."""
+        before = earlier.as_dict()
+        return StatsSnapshot(**{k: v - before[k] for k, v in self.as_dict().items()})  # type: ignore[arg-type]
+
     def as_dict(self) -> dict[str, int | float]:
         """The counters by name, JSON-able."""
         return asdict(self)

@@ -1,6 +1,5 @@
 """Bringing an open candidate up to the lake: partitions whose rows changed, days that vanished."""
 
-import glob
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,7 +69,7 @@ def bring_up_to_date(
             for key, entry in entries.items()
             if key in again or key not in known or known[key].rows_sha256 != entry.rows_sha256
         }
-        gone = known.keys() - files.keys()
+        gone = known.keys() - entries.keys()
         failure: duckdb.Error | None = None
         try:
             with _transaction(connection):
@@ -89,7 +88,7 @@ def bring_up_to_date(
             not moved or (round_ >= _ROUNDS_FOR_NEWEST and not moved & (stale | gone))
         ):
             return _touched(replaced), _counts(replaced)
-        files, again = listed, moved & (stale | again)
+        files, again = listed, (moved & stale) | (again if failure else set())
     raise PublishError(
         f"the lake under {root} changed faster than it could be read, "
         f"{_ROUNDS_FOR_CONSISTENT} times in a row; publish again when the load has ended"
@@ -133,7 +132,7 @@ def _replace(
                 f"INSERT INTO {into} BY NAME SELECT {', '.join(map(quoted, columns))} "
                 # A path part like date=… must never stand in for the column.
                 "FROM read_parquet(?, hive_partitioning = false)",
-                [[glob.escape(str(path)) for path in paths]],
+                [[str(path) for path in paths]],
             )
 
 

@@ -34,7 +34,7 @@ from nkdash.warehouse.errors import (
 from nkdash.warehouse.load import bring_up_to_date, create_statements
 from nkdash.warehouse.manifest import Entry, Key
 from nkdash.warehouse.snapshot import SCHEMA_VERSION, open_snapshot
-from nkdash.warehouse.verify import remarks, verify
+from nkdash.warehouse.verify import read_whole, remarks, verify
 from nkdash.warehouse.versions import (
     LOCK,
     Published,
@@ -228,7 +228,9 @@ def _build(
         shutil.copyfile(base.path, candidate)
     root, catalog = order.settings.lake_root, order.catalog
     with _writing(candidate) as connection:
-        if not base:
+        if base:
+            read_whole(connection)
+        else:
             for statement in order.creation:
                 connection.execute(statement)
         connection.execute("SET VARIABLE cost_fallback = ?", [order.settings.nkdash_cost_fallback])

@@ -102,13 +102,20 @@ class Warehouse:
         return published
 
     def _open(self, published: Published) -> _Anchor:
-        old, self._anchor = self._anchor, None
+        old = self._anchor
+        if old and old.published.path == published.path:
+            # The folder was emptied and filled anew. DuckDB knows files by path: only when the
+            # last cursor on the old one is gone does the same path open the new one.
+            if not self._changed.wait_for(lambda: old.users == 0, timeout=_DRAIN_SECONDS):
+                raise BrokenWarehouseError(
+                    f"{published.path} was replaced while a query on the file before it runs on; "
+                    "end that query or restart this reader"
+                )
+            if self._anchor is not old:
+                return self._newest()
+        self._anchor = None
         if old:
             self._close_if_unused(old)
-            if old.published.path == published.path:
-                # The folder was emptied and filled anew. DuckDB knows files by path: only when the
-                # last cursor on the old one is gone does the same path open the new one.
-                self._changed.wait_for(lambda: old.users == 0, timeout=_DRAIN_SECONDS)
         while True:
             try:
                 return _Anchor(published, _connect(published))

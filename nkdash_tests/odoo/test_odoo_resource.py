@@ -63,6 +63,44 @@ def test_a_transient_error_goes_to_the_retry_policy(settings_for: Callable[[int]
     assert stub.count("search_read") == 3
 
 
+def test_an_odoo_that_is_down_is_not_waited_for_once_a_step(
+    settings_for: Callable[[int], None],
+) -> None:
+    @dg.asset
+    def others(odoo: OdooResource) -> int:
+        with odoo.client() as client:
+            return client.search_read("thing", [], ["name"]).height
+
+    odoo = TinyOdoo({"thing": []}, {"thing": {"id": "integer"}}, lambda call: Reply(503))
+    with serve(odoo) as stub:
+        settings_for(stub.port)
+        outcome = dg.materialize(
+            [things, others], resources={"odoo": OdooResource()}, raise_on_error=False
+        )
+    failed = {event.step_key for event in outcome.all_events if event.is_step_failure}
+    assert failed == {"things", "others"}
+    assert len(stub.calls) == 1
+
+
+def test_all_steps_of_a_run_share_one_login(settings_for: Callable[[int], None]) -> None:
+    @dg.asset(deps=[things])
+    def others(odoo: OdooResource) -> int:
+        with odoo.client() as client:
+            return client.search_read("thing", [], ["name"]).height
+
+    odoo = TinyOdoo(
+        {"thing": [{"id": 1, "name": "a"}]},
+        {"thing": {"id": "integer", "name": "char"}},
+        lambda call: None,
+    )
+    with serve(odoo) as stub:
+        settings_for(stub.port)
+        outcome = dg.materialize([things, others], resources={"odoo": OdooResource()})
+    assert outcome.success
+    assert stub.count("login") + stub.count("authenticate") == 1
+    assert stub.count("search_read") == 2
+
+
 def test_a_permanent_error_fails_the_step_at_once_with_its_remedy(
     settings_for: Callable[[int], None],
 ) -> None:

@@ -66,7 +66,11 @@ def test_four_processes_publish_while_partitions_land(tmp_path: Path) -> None:
     for worker in workers:
         assert worker.stdout
         assert worker.stdout.readline() == "ready\n"
-    outputs = [worker.communicate("go\n", timeout=120) for worker in workers]
+    for worker in workers:
+        assert worker.stdin
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    outputs = [worker.communicate(timeout=120) for worker in workers]
     for worker, (_, errors) in zip(workers, outputs, strict=True):
         assert worker.returncode == 0, errors
 

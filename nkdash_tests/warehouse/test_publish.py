@@ -317,20 +317,36 @@ def test_a_lake_that_never_rests_is_an_error_in_words(
     assert current(settings.warehouse_dir) is None
 
 
+@pytest.mark.parametrize("footer_read", [True, False])
 def test_a_day_that_vanishes_while_we_load_is_left_out(
-    settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, footer_read: bool
 ) -> None:
     land_all(settings, days(3))
-    listed = manifest.describe
+    publish(settings, catalog)
+    land(settings, DAY, seed=1)
+    describe, listing = manifest.describe, manifest.list_lake
 
-    def describe_then_remove(*arguments: object) -> object:
-        entries = listed(*arguments)  # type: ignore[arg-type]
+    def remove() -> None:
         path = partition_path(settings.lake_root, Layer.STAR, "fact_sales", DAY)
         path.unlink(missing_ok=True)
+
+    def describe_then_remove(*arguments: object) -> object:
+        entries = describe(*arguments)  # type: ignore[arg-type]
+        remove()
         return entries
 
-    monkeypatch.setattr(manifest, "describe", describe_then_remove)
+    def list_then_remove(*arguments: object) -> object:
+        files = listing(*arguments)  # type: ignore[arg-type]
+        remove()
+        return files
+
+    if footer_read:
+        monkeypatch.setattr(manifest, "describe", describe_then_remove)
+    else:
+        monkeypatch.setattr(manifest, "list_lake", list_then_remove)
     result = publish(settings, catalog)
+    notes = rows(settings, "SELECT unnest(notes) FROM warehouse_state")
+    assert not any("built" in str(note) for (note,) in notes)
     assert contents(result.path) == from_scratch(settings)
     assert rows(settings, "SELECT min(date) FROM fact_sales") == [(DAY + timedelta(days=1),)]
 

@@ -79,11 +79,20 @@ def test_a_folder_emptied_and_filled_anew_is_read_anew(
     publish(settings, catalog)
     reader = Warehouse(settings.warehouse_dir, poll_seconds=0)
     assert reader.query(COUNT).item() == sales(DAY, 0).height
-    shutil.rmtree(settings.warehouse_dir)
-    land(settings, DAY, seed=1, orders=9)
-    # The same number, and so the same path, which DuckDB still has open.
-    assert publish(settings, catalog).version == 1
-    assert reader.query(COUNT).item() == sales(DAY, 1, 9).height
+    with reader.cursor() as old:
+        shutil.rmtree(settings.warehouse_dir)
+        land(settings, DAY, seed=1, orders=9)
+        # The same number, and so the same path, which DuckDB still has open.
+        assert publish(settings, catalog).version == 1
+        found: list[int] = []
+        thread = threading.Thread(target=lambda: found.append(reader.query(COUNT).item()))
+        thread.start()
+        thread.join(0.3)
+        # Waits for the cursor on the old file, which goes on.
+        assert thread.is_alive()
+        assert old.execute(COUNT).fetchall() == [(sales(DAY, 0).height,)]
+    thread.join()
+    assert found == [sales(DAY, 1, 9).height]
     reader.close()
 
 

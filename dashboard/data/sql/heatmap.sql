@@ -1,18 +1,16 @@
-WITH open_hours AS (
-    -- A store is open from the first to the last hour in which it sold anything that day.
-    SELECT day.date, day.pos_config_id, hours.hour
-    FROM (
-        SELECT s.date, s.pos_config_id, min(s.hour) AS opened, max(s.hour) AS closed
-        FROM agg_sales_hourly AS s
-        WHERE {store_where}
-        GROUP BY s.date, s.pos_config_id
-    ) AS day
-    JOIN (SELECT range AS hour FROM range(24)) AS hours
-        ON hours.hour BETWEEN day.opened AND day.closed
+WITH sold AS (
+    SELECT DISTINCT s.date, s.pos_config_id, isodow(s.date) AS weekday, s.hour
+    FROM agg_sales_hourly AS s
+    WHERE {store_where}
 ),
 denominator AS (
-    SELECT isodow(date) AS weekday, hour, count(*) AS store_hours
-    FROM open_hours
+    -- A store-hour is open when the store traded that day, and sold in that hour on some such
+    -- weekday of the period: an hour without a sale in a store that is usually open counts as 0.
+    SELECT usual.weekday, usual.hour, count(*) AS store_hours
+    FROM (SELECT DISTINCT pos_config_id, weekday, hour FROM sold) AS usual
+    JOIN (SELECT DISTINCT pos_config_id, weekday, date FROM sold) AS traded
+        ON traded.weekday = usual.weekday
+        AND traded.pos_config_id IS NOT DISTINCT FROM usual.pos_config_id
     GROUP BY ALL
 ),
 source AS (

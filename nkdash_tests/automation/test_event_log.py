@@ -1,0 +1,66 @@
+"""Batched storage writes what stock storage writes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from nkdash.automation.event_log import BatchingSqliteEventLogStorage
+
+DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2026-03-01")
+RANGE = {
+    "dagster/asset_partition_range_start": "2026-01-05",
+    "dagster/asset_partition_range_end": "2026-02-10",
+}
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+def numbers(context: dg.AssetExecutionContext) -> None:
+    for key in context.partition_keys:
+        context.add_asset_metadata({"rows": int(key[-2:])}, partition_key=key)
+
+
+@pytest.fixture(params=["stock", "batched"])
+def instance(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    lines = "telemetry:\n  enabled: false\n"
+    if request.param == "batched":
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "10")
+        lines += (
+            "event_log_storage:\n"
+            "  module: nkdash.automation.event_log\n"
+            "  class: BatchingSqliteEventLogStorage\n"
+            "  config:\n    base_dir:\n      env: DAGSTER_HOME\n"
+        )
+    (tmp_path / "dagster.yaml").write_text(lines)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.get() as instance:
+        is_ours = isinstance(instance.event_log_storage, BatchingSqliteEventLogStorage)
+        assert is_ours == (request.param == "batched")
+        yield instance
+
+
+def test_every_event_of_a_range_is_there(instance: dg.DagsterInstance) -> None:
+    result = dg.materialize([numbers], instance=instance, tags=RANGE)
+    assert result.success
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=numbers.key), limit=100, ascending=True
+    ).records
+    found = {
+        record.partition_key: record.asset_materialization.metadata["rows"].value
+        for record in records
+        if record.asset_materialization and record.partition_key
+    }
+    expected = DAYS.get_partition_keys_in_range(dg.PartitionKeyRange("2026-01-05", "2026-02-10"))
+    assert found == {key: int(key[-2:]) for key in expected}
+    assert instance.get_materialized_partitions(numbers.key) == set(expected)
+    in_run = instance.all_logs(result.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    assert len(in_run) == len(expected)
+    planned = instance.all_logs(result.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    assert len(planned) == len(expected)
+    event = instance.get_latest_materialization_event(numbers.key)
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.partition == "2026-02-10"

@@ -1,0 +1,112 @@
+"""Settings: typed, judged together, and never telling a secret."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from nkdash import clock
+from nkdash.settings import SettingsError, load_settings
+
+ODOO = {
+    "ODOO_HOST": "erp.example.com",
+    "ODOO_DB": "prod",
+    "ODOO_USERNAME": "reader",
+    "ODOO_API_KEY": "top-secret-key",
+}
+
+
+def put(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_without_any_setting_all_but_odoo_has_a_default() -> None:
+    settings = load_settings()
+    assert settings.nkdash_timezone == "Asia/Jakarta"
+    assert settings.missing_odoo() == ["ODOO_HOST", "ODOO_DB", "ODOO_USERNAME", "ODOO_API_KEY"]
+
+
+def test_every_problem_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(
+        monkeypatch,
+        ODOO_HOST="https://erp.example.com",
+        ODOO_PORT="99999",
+        ODOO_PROTOCOL="xmlrpc",
+        ODOO_API_KEY="top-secret-key",
+        NKDASH_TIMEZONE="Jakarta",
+        NKDASH_START_DATE="yesterday",
+    )
+    with pytest.raises(SettingsError) as error:
+        load_settings(require_odoo=True)
+    text = str(error.value)
+    for name in (
+        "ODOO_HOST",
+        "ODOO_PORT",
+        "ODOO_PROTOCOL",
+        "NKDASH_TIMEZONE",
+        "NKDASH_START_DATE",
+        "ODOO_DB is not set",
+        "ODOO_USERNAME is not set",
+    ):
+        assert name in text
+    assert "bare host name" in text
+    assert ".env" in text
+    assert "top-secret-key" not in text
+
+
+def test_the_port_follows_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, **ODOO)
+    assert load_settings().odoo_connection().port == 443
+    monkeypatch.setenv("ODOO_PROTOCOL", "jsonrpc")
+    assert load_settings().odoo_connection().port == 8069
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = [f"{name}={value}" for name, value in ODOO.items()]
+    (tmp_path / ".env").write_text("\n".join([*lines, "NKDASH_COMPANIES=1, 3", "ODOO_PORT="]))
+    monkeypatch.setenv("ODOO_DB", "other")
+    connection = load_settings(require_odoo=True).odoo_connection()
+    assert (connection.host, connection.db) == ("erp.example.com", "other")
+    assert connection.companies == (1, 3)
+    assert connection.port == 443
+
+
+def test_the_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, **ODOO)
+    settings = load_settings()
+    shown = repr(settings) + str(settings) + repr(settings.odoo_connection())
+    assert "top-secret-key" not in shown
+
+
+def test_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NKDASH_NOW", "2026-11-22T17:30:00+00:00")
+    settings = load_settings()
+    assert clock.today(settings) == date(2026, 11, 23)
+    assert clock.yesterday(settings) == date(2026, 11, 22)
+    monkeypatch.setenv("NKDASH_NOW", "2026-11-22T16:59:59")
+    assert clock.today(load_settings()) == date(2026, 11, 22)
+    monkeypatch.delenv("NKDASH_NOW")
+    assert abs((clock.utc_now(load_settings()) - datetime.now(UTC)).total_seconds()) < 5
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "start", "end"),
+    [
+        ("Asia/Jakarta", date(2026, 10, 14), "2026-10-13 17:00", "2026-10-14 17:00"),
+        ("UTC", date(2026, 10, 14), "2026-10-14 00:00", "2026-10-15 00:00"),
+        # The day the clocks go back has 25 hours, the day they go forward 23.
+        ("Europe/Berlin", date(2026, 10, 25), "2026-10-24 22:00", "2026-10-25 23:00"),
+        ("Europe/Berlin", date(2026, 3, 29), "2026-03-28 23:00", "2026-03-29 22:00"),
+        # Cuba skips midnight itself.
+        ("America/Havana", date(2026, 3, 8), "2026-03-08 05:00", "2026-03-09 04:00"),
+    ],
+)
+def test_a_business_day_begins_at_local_midnight(
+    monkeypatch: pytest.MonkeyPatch, zone: str, day: date, start: str, end: str
+) -> None:
+    monkeypatch.setenv("NKDASH_TIMEZONE", zone)
+    window = clock.day_window(day, day, load_settings().zone)
+    assert [f"{t:%Y-%m-%d %H:%M}" for t in window] == [start, end]
