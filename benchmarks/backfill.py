@@ -46,7 +46,7 @@ def without_dagster(settings: Settings, catalog: Catalog, first: date, last: dat
             dimensions[dimension.table.name] = made.lazy()
         for start in range(0, len(days), size):
             chunk = days[start : start + size]
-            for dataset in catalog.datasets:
+            for dataset in (d for d in catalog.datasets if not d.is_snapshot):
                 raw = extract_days(client, dataset, chunk[0], chunk[-1], settings)
                 write_days(root, Layer.RAW, dataset.raw_table, raw, chunk, as_of=now)
                 back = scan_days(root, Layer.RAW, dataset.raw_table, chunk)

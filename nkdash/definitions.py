@@ -17,6 +17,7 @@ from nkdash.automation.schedules import intraday, nightly, snapshot
 from nkdash.catalog import load_catalog
 from nkdash.lake.io_manager import LakeIOManager
 from nkdash.odoo.resource import OdooResource
+from nkdash.quality.asset_checks import dataset_checks, pos_total_checks
 from nkdash.settings import Settings, load_settings
 
 
@@ -41,6 +42,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ]
     return dg.Definitions(
         assets=assets,
+        asset_checks=[
+            *[dataset_checks(dataset, catalog, settings) for dataset in catalog.datasets],
+            pos_total_checks(settings, catalog),
+        ],
         jobs=jobs(catalog),
         schedules=[nightly(settings), intraday(settings), snapshot(settings)],
         resources={"odoo": OdooResource(), "lake": lake},

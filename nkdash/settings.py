@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from nkdash.odoo.connection import OdooConnection
+from nkdash.odoo.connection import OdooConnection, Protocol
 
-DEFAULT_PORTS = {"jsonrpc": 8069, "jsonrpc+ssl": 443}
+DEFAULT_PORT, DEFAULT_TLS_PORT = 8069, 443
 REMEDY = "Set them in the environment or in .env (.env.example lists every name)."
 
 
@@ -40,7 +40,10 @@ class Settings(BaseSettings):
 
     odoo_host: str | None = Field(None, description="Host name of the Odoo server, without scheme")
     odoo_port: int | None = Field(None, ge=1, le=65535, description="8069, or 443 with TLS")
-    odoo_protocol: Literal["jsonrpc", "jsonrpc+ssl"] = "jsonrpc+ssl"
+    odoo_protocol: Protocol = Field(
+        "auto+ssl",
+        description="auto: JSON-2 where Odoo (19 and later) takes the key for it, else JSON-RPC",
+    )
     odoo_db: str | None = Field(None, description="Odoo's database name")
     odoo_username: str | None = Field(None, description="Login of the user that NKDash reads as")
     odoo_api_key: SecretStr | None = Field(None, description="API key (or password) of that user")
@@ -152,9 +155,10 @@ class Settings(BaseSettings):
         """What the Odoo room needs to connect. Raises SettingsError naming what is missing."""
         if missing := self.missing_odoo():
             raise SettingsError([f"{name} is not set" for name in missing])
+        tls = self.odoo_protocol.endswith("+ssl")
         return OdooConnection(
             host=self.odoo_host or "",
-            port=self.odoo_port or DEFAULT_PORTS[self.odoo_protocol],
+            port=self.odoo_port or (DEFAULT_TLS_PORT if tls else DEFAULT_PORT),
             protocol=self.odoo_protocol,
             db=self.odoo_db or "",
             username=self.odoo_username or "",

@@ -57,9 +57,12 @@ def test_every_problem_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_port_follows_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
     put(monkeypatch, **ODOO)
-    assert load_settings().odoo_connection().port == 443
-    monkeypatch.setenv("ODOO_PROTOCOL", "jsonrpc")
-    assert load_settings().odoo_connection().port == 8069
+    assert load_settings().odoo_connection().protocol == "auto+ssl"
+    for protocol in ("auto", "json2", "jsonrpc"):
+        monkeypatch.setenv("ODOO_PROTOCOL", protocol)
+        assert load_settings().odoo_connection().port == 8069
+        monkeypatch.setenv("ODOO_PROTOCOL", f"{protocol}+ssl")
+        assert load_settings().odoo_connection().port == 443
 
 
 def test_a_dotenv_file_is_read_and_the_environment_wins(

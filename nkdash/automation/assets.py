@@ -1,5 +1,6 @@
 """The asset factory: raw, clean and star of every dataset, raw and star of every dimension."""
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,12 @@ from nkdash.dimensions import products
 from nkdash.dimensions.spec import Dimension
 from nkdash.odoo import StatsSnapshot
 from nkdash.odoo.resource import OdooResource
+from nkdash.quality.asset_checks import (
+    contract_result,
+    contract_spec,
+    warehouse_results,
+    warehouse_specs,
+)
 from nkdash.settings import Settings
 from nkdash.warehouse import publish
 
@@ -24,6 +31,9 @@ ODOO_POOL = "odoo"
 PUBLISH_POOL = "publish"
 
 WAREHOUSE = dg.AssetKey(["warehouse", "snapshot"])
+
+Landed = Iterator[dg.AssetCheckResult | dg.Output[pl.DataFrame]]
+"""What an asset of the lake yields: the contract's check, then the frame."""
 
 
 def retries(settings: Settings) -> dg.RetryPolicy:
@@ -69,6 +79,7 @@ def dataset_assets(
 
     @dg.asset(
         key=["raw", dataset.name],
+        check_specs=[contract_spec(["raw", dataset.name])],
         kinds={"odoo", "parquet"},
         description=f"{dataset.description} As Odoo answers, every state.",
         metadata=_about(dataset.raw_table),
@@ -76,31 +87,33 @@ def dataset_assets(
         pool=ODOO_POOL,
         **daily,
     )
-    def raw(context: dg.AssetExecutionContext, odoo: OdooResource) -> pl.DataFrame:
+    def raw(context: dg.AssetExecutionContext, odoo: OdooResource) -> Landed:
         days = _days(context)
         _refuse_lost_days(dataset, days, settings)
         with odoo.client() as client:
             before = client.stats.snapshot()
             frame = extract_days(client, dataset, days[0], days[-1], settings)
             _report_calls(context, client.stats.snapshot() - before)
-        return _reported(context, frame, days)
+        yield from _landed_days(context, frame, dataset.raw_table)
 
     @dg.asset(
         key=["clean", dataset.name],
+        check_specs=[contract_spec(["clean", dataset.name])],
         ins={"raw": dg.AssetIn(dg.AssetKey(["raw", dataset.name]))},
         kinds={"polars", "parquet"},
         description=f"{dataset.description} Filtered, typed, named.",
         metadata=_about(dataset.clean_table),
         **daily,
     )
-    def clean(context: dg.AssetExecutionContext, raw: pl.LazyFrame) -> pl.DataFrame:
-        return _reported(context, dataset.clean(raw).collect(), _days(context))
+    def clean(context: dg.AssetExecutionContext, raw: pl.LazyFrame) -> Landed:
+        yield from _landed_days(context, dataset.clean(raw).collect(), dataset.clean_table)
 
     found = [raw, clean]
     if fact := dataset.fact:
 
         @dg.asset(
             key=["star", fact.table.name],
+            check_specs=[contract_spec(["star", fact.table.name])],
             ins={
                 "clean": dg.AssetIn(dg.AssetKey(["clean", dataset.name])),
                 **{d: dg.AssetIn(dg.AssetKey(["star", d])) for d in fact.dimensions},
@@ -110,9 +123,9 @@ def dataset_assets(
             metadata=_about(fact.table),
             **daily,
         )
-        def star(context: dg.AssetExecutionContext, **inputs: pl.LazyFrame) -> pl.DataFrame:
+        def star(context: dg.AssetExecutionContext, **inputs: pl.LazyFrame) -> Landed:
             made = fact.make(inputs.pop("clean"), inputs)
-            return _reported(context, made.collect(), _days(context))
+            yield from _landed_days(context, made.collect(), fact.table)
 
         found.append(star)
     return found
@@ -144,14 +157,15 @@ def dimension_assets(dimension: Dimension, settings: Settings) -> list[dg.Assets
 
     @dg.asset(
         key=["star", dimension.table.name],
+        check_specs=[contract_spec(["star", dimension.table.name])],
         ins={"raw": dg.AssetIn(dg.AssetKey(["raw", dimension.name]))},
         kinds={"polars", "parquet"},
         description=f"One row: {dimension.table.grain}.",
         metadata=_about(dimension.table),
         **whole,
     )
-    def star(raw: pl.LazyFrame) -> pl.DataFrame:
-        return dimension.make(raw).collect()
+    def star(context: dg.AssetExecutionContext, raw: pl.LazyFrame) -> Landed:
+        yield from _landed(context, dimension.make(raw).collect(), dimension.table)
 
     return [raw, star]
 
@@ -193,10 +207,11 @@ def warehouse_asset(catalog: Catalog, settings: Settings) -> dg.AssetsDefinition
         owners=OWNERS,
         description="The snapshot that the dashboard reads: every fact, dimension and aggregate.",
         pool=PUBLISH_POOL,
+        check_specs=warehouse_specs(WAREHOUSE),
     )
-    def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def snapshot() -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         result = publish(settings, catalog)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "version": result.version,
                 "changed_partitions": sum(result.changed.values()),
@@ -204,6 +219,7 @@ def warehouse_asset(catalog: Catalog, settings: Settings) -> dg.AssetsDefinition
                 "seconds": round(result.seconds, 3),
             }
         )
+        yield from warehouse_results(WAREHOUSE, result.path)
 
     return snapshot
 
@@ -221,16 +237,26 @@ def _days(context: dg.AssetExecutionContext) -> list[date]:
     return [date.fromisoformat(key) for key in context.partition_keys]
 
 
-def _reported(
-    context: dg.AssetExecutionContext, frame: pl.DataFrame, days: list[date]
-) -> pl.DataFrame:
-    """Put each day's rows into its materialization, then hand the frame on."""
+def _landed_days(context: dg.AssetExecutionContext, frame: pl.DataFrame, table: Table) -> Landed:
+    """``_landed``, with each day's rows in its materialization."""
+    days = _days(context)
     rows = dict(frame.group_by("date").len().iter_rows())
     for day in days:
         context.add_asset_metadata(
             {"dagster/partition_row_count": rows.get(day, 0)}, partition_key=day.isoformat()
         )
-    return frame
+    yield from _landed(context, frame, table, days)
+
+
+def _landed(
+    context: dg.AssetExecutionContext,
+    frame: pl.DataFrame,
+    table: Table,
+    days: Sequence[date] = (),
+) -> Landed:
+    """What the contract says of the frame, told before the lake's writer may refuse it."""
+    yield contract_result(context.asset_key, frame, table, days)
+    yield dg.Output(frame)
 
 
 def _report_calls(context: dg.AssetExecutionContext, calls: StatsSnapshot) -> None:
@@ -240,7 +266,9 @@ def _report_calls(context: dg.AssetExecutionContext, calls: StatsSnapshot) -> No
             "odoo_retries": calls.retries,
             "odoo_seconds": round(calls.busy_seconds, 3),
             "odoo_bytes": calls.bytes_received,
-        }
+        },
+        # With a check beside it the frame is no longer the only output.
+        output_name="result",
     )
 
 

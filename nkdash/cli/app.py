@@ -4,10 +4,12 @@ import typer
 
 from nkdash.cli.backfill import backfill
 from nkdash.cli.demo import demo
+from nkdash.cli.dictionary import dictionary
 from nkdash.cli.doctor import doctor
 from nkdash.cli.errors import Reported
 from nkdash.cli.publish import publish
 from nkdash.cli.query import query
+from nkdash.cli.reconcile import reconcile
 from nkdash.cli.sandbox import sandbox
 from nkdash.cli.status import status
 from nkdash.cli.up import up
@@ -19,5 +21,5 @@ app = typer.Typer(
     # Locals in a traceback could show the API key.
     pretty_exceptions_enable=False,
 )
-for command in (demo, doctor, backfill, publish, status, query, up, sandbox):
+for command in (demo, doctor, backfill, reconcile, publish, status, query, dictionary, up, sandbox):
     app.command()(command)

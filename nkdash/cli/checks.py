@@ -3,11 +3,12 @@
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nkdash import clock
 from nkdash.catalog import Catalog, load_catalog
+from nkdash.datasets.extract import model_here, name_here
 from nkdash.datasets.spec import Field
 from nkdash.odoo import OdooClient, OdooError
 from nkdash.odoo.doctor import Check
@@ -16,6 +17,9 @@ from nkdash.settings import Settings, SettingsError, load_settings
 
 # Model and field to the model that the field points to; None where Odoo has no such field.
 Relation = Callable[[str, str], str | None]
+
+# Each model with its fields; True where NKDash cannot do without the field.
+Needs = Mapping[str, Mapping[str, bool]]
 
 LINE_MODEL = "pos.order.line"
 SAMPLED_LINES = 5_000
@@ -77,7 +81,7 @@ def reading_odoo(settings: Settings, catalog: Catalog) -> list[Check]:
         except OdooError:
             # Whatever it is, the checks below meet it too and name it.
             models = needs(catalog, lambda model, field: None)
-        found = odoo_checks(connection, models)
+        found = odoo_checks(connection, as_named_here(client, models))
         field = settings.nkdash_pos_discount_field
         if field and not any(check.ok is False for check in found):
             found.append(discount_field(client, field))
@@ -95,6 +99,19 @@ def needs(catalog: Catalog, relation: Relation) -> dict[str, dict[str, bool]]:
     for dimension in catalog.dimensions:
         _collect(models, dimension.model, dimension.fields, relation, optional=dimension.optional)
     return models
+
+
+def as_named_here(client: OdooClient, models: Needs) -> dict[str, dict[str, bool]]:
+    """``models`` under the names that this Odoo's version gives them and their fields."""
+    here: dict[str, dict[str, bool]] = {}
+    for newest, fields in models.items():
+        model = model_here(client, newest)
+        try:
+            known = client.fields_get(model)
+        except OdooError:
+            known = {}
+        here[model] = {name_here(newest, f, known) or f: need for f, need in fields.items()}
+    return here
 
 
 def _collect(

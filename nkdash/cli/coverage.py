@@ -29,6 +29,8 @@ class Coverage:
     ``missing`` are days between the first loaded one and yesterday without a file; ``empty`` have
     one without rows. ``unfinished`` are past days that were last read before they had ended.
     ``as_of`` is the newest reading (naive UTC). ``fresh``: yesterday is there, read after its end.
+    A ``snapshot`` has what was there at one instant: its missing days are lost, none is unfinished,
+    and it is fresh with one of yesterday or today.
     """
 
     dataset: str
@@ -43,6 +45,7 @@ class Coverage:
     rows: int
     as_of: datetime | None
     fresh: bool
+    snapshot: bool = False
 
     def as_dict(self) -> dict[str, object]:
         """JSON-able; days ISO, missing and unfinished days as [first, last] ranges."""
@@ -61,6 +64,7 @@ class Coverage:
             "rows": self.rows,
             "as_of": self.as_of and self.as_of.replace(tzinfo=UTC).isoformat(),
             "fresh": self.fresh,
+            "snapshot": self.snapshot,
         }
 
 
@@ -69,12 +73,21 @@ def _iso(days: Sequence[date]) -> list[list[str]]:
 
 
 def coverage(
-    dataset: str, layer: str, table: str, loaded: Sequence[LoadedDay], today: date, zone: ZoneInfo
+    dataset: str,
+    layer: str,
+    table: str,
+    loaded: Sequence[LoadedDay],
+    today: date,
+    zone: ZoneInfo,
+    *,
+    snapshot: bool = False,
 ) -> Coverage:
     """The coverage that ``loaded`` days (oldest first) make, seen on the business day ``today``."""
     days = {entry.day for entry in loaded}
     past = [d for d in days_between(min(days), today) if d < today] if days else []
     unfinished = {e.day for e in loaded if e.day < today and not is_whole(e, zone)}
+    if snapshot:
+        unfinished.clear()
     return Coverage(
         dataset=dataset,
         layer=layer,
@@ -87,7 +100,9 @@ def coverage(
         unfinished=tuple(sorted(unfinished)),
         rows=sum(e.rows for e in loaded),
         as_of=max((e.as_of for e in loaded), default=None),
-        fresh=bool(past) and past[-1] in days and past[-1] not in unfinished,
+        fresh=(snapshot and today in days)
+        or (bool(past) and past[-1] in days and past[-1] not in unfinished),
+        snapshot=snapshot,
     )
 
 
@@ -105,7 +120,15 @@ def tables(dataset: Dataset) -> list[tuple[Layer, str]]:
 def lake_coverage(root: Path, catalog: Catalog, today: date, zone: ZoneInfo) -> list[Coverage]:
     """Every dataset of the catalog, layer by layer. Reads file footers only."""
     return [
-        coverage(dataset.name, layer.value, table, loaded_days(root, layer, table), today, zone)
+        coverage(
+            dataset.name,
+            layer.value,
+            table,
+            loaded_days(root, layer, table),
+            today,
+            zone,
+            snapshot=dataset.is_snapshot,
+        )
         for dataset in catalog.datasets
         for layer, table in tables(dataset)
     ]

@@ -86,17 +86,23 @@ def remarks(covered: Sequence["Coverage"], today: date) -> list[str]:
     for c in covered:
         name = f"{c.dataset} ({c.layer})"
         if c.missing:
-            said.append(f"{name}: not loaded: {in_words(c.missing)}")
+            fate = "lost" if c.snapshot else "not loaded"
+            said.append(f"{name}: {fate}: {in_words(c.missing)}")
         if c.unfinished and c.layer == "raw":
             said.append(f"{name}: read before the day had ended: {in_words(c.unfinished)}")
     if not any(c.days for c in covered):
         return ["Nothing is loaded yet; `nkdash backfill --from DAY --to yesterday` loads days."]
-    stale = sorted({c.dataset for c in covered if not c.fresh})
+    stale = sorted({c.dataset for c in covered if not c.fresh and not c.snapshot})
     if stale:
         said.append(
             f"Yesterday is not whole for {', '.join(stale)} (today is {today}): "
             "`nkdash backfill --from yesterday` loads it."
         )
+    said += [
+        f"{name} has no snapshot of yesterday or today: "
+        f"`nkdash backfill --dataset {name} --from today --to today` takes one."
+        for name in sorted({c.dataset for c in covered if not c.fresh and c.snapshot})
+    ]
     return said
 
 

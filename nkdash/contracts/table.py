@@ -3,8 +3,9 @@
 A frame that breaks its contract never reaches the lake: ``conform`` runs before the rename.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import polars as pl
 
@@ -12,6 +13,9 @@ MONEY = pl.Decimal(18, 2)
 PRICE = pl.Decimal(18, 6)
 QUANTITY = pl.Decimal(18, 4)
 TIMESTAMP = pl.Datetime("us")
+
+Severity = Literal["error", "warn"]
+"""What a broken rule does: 'error' refuses the frame, 'warn' lets it land and is told."""
 
 
 class ContractViolationError(Exception):
@@ -23,6 +27,7 @@ class Column:
     """One column of a table.
 
     ``unit`` says currency and tax, UTC or local; ``source`` names the Odoo field or the formula.
+    ``severity`` is that of its rules: nullable, minimum, maximum and values.
     """
 
     name: str
@@ -34,6 +39,15 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     values: tuple[str, ...] = ()
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A broken rule, in words, and what it does."""
+
+    words: str
+    severity: Severity
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,7 @@ class Table:
     """A table's contract. ``grain`` is what one row stands for, ``key`` the columns unique in it.
 
     ``partitioned`` tables hold a ``date`` column, the local business day of their partition.
+    ``key_severity`` is that of a key that is not unique.
     """
 
     name: str
@@ -49,6 +64,7 @@ class Table:
     columns: tuple[Column, ...]
     partitioned: bool = True
     volatile: tuple[str, ...] = field(default=())
+    key_severity: Severity = "error"
 
     @property
     def schema(self) -> pl.Schema:
@@ -64,21 +80,12 @@ def empty(table: Table) -> pl.DataFrame:
 def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     """``frame`` with the contract's columns in the contract's order, sorted by its key.
 
-    Raises ContractViolationError when a column is missing, has another type, or a rule is broken.
+    Raises ContractViolationError when a column is missing, has another type, or a rule of severity
+    'error' is broken.
     """
-    missing = [c.name for c in table.columns if c.name not in frame.columns]
-    if missing:
-        raise ContractViolationError(f"{table.name}: columns {missing} are missing")
-    wrong = [
-        f"{c.name} is {frame.schema[c.name]}, not {c.dtype}"
-        for c in table.columns
-        if frame.schema[c.name] != c.dtype
-    ]
-    if wrong:
-        raise ContractViolationError(f"{table.name}: " + "; ".join(wrong))
-    frame = frame.select(table.schema.names())
-    if broken := check(frame, table):
+    if broken := [f.words for f in findings(frame, table) if f.severity == "error"]:
         raise ContractViolationError(f"{table.name}: " + "; ".join(broken))
+    frame = frame.select(table.schema.names())
     return frame.sort(sort_key(table)) if frame.height > 1 and table.key else frame
 
 
@@ -87,35 +94,47 @@ def sort_key(table: Table) -> list[str]:
     return [*(["date"] if table.partitioned and "date" not in table.key else []), *table.key]
 
 
-def check(frame: pl.DataFrame, table: Table) -> list[str]:
-    """Every broken rule of ``table`` in ``frame`` (nulls, values, ranges, unique key), in words."""
-    broken: list[str] = []
-    for column in table.columns:
-        series = frame.get_column(column.name)
-        if not column.nullable and (nulls := series.null_count()):
-            broken.append(f"{column.name} is null in {nulls} rows{_example(frame, table, column)}")
-        if column.values:
-            strange = series.filter(~series.is_in(list(column.values))).drop_nulls().unique().sort()
-            if strange.len():
-                broken.append(f"{column.name} has unknown values {strange.head(3).to_list()}")
-        if column.minimum is not None or column.maximum is not None:
-            broken += _out_of_range(series, column)
+def findings(frame: pl.DataFrame, table: Table) -> list[Finding]:
+    """Every broken rule of ``table`` in ``frame``: columns, types, nulls, values, ranges, key.
+
+    Where columns are missing or have another type, only those are told.
+    """
+    if misshapen := list(_misshapen(frame, table)):
+        return [Finding(words, "error") for words in misshapen]
+    found = [Finding(w, c.severity) for c in table.columns for w in _broken(frame, table, c)]
     if table.key and frame.height > 1:
         twice = frame.height - frame.select(pl.struct(table.key).n_unique()).item()
         if twice:
             example = frame.filter(pl.struct(table.key).is_duplicated()).select(table.key).row(0)
-            broken.append(f"key {table.key} is not unique: {twice} rows too many, e.g. {example}")
-    return broken
-
-
-def _out_of_range(series: pl.Series, column: Column) -> list[str]:
-    values = series.cast(pl.Float64)
-    found = []
-    if column.minimum is not None and (values < column.minimum).any():
-        found.append(f"{column.name} is {values.min()!r}, below {column.minimum}")
-    if column.maximum is not None and (values > column.maximum).any():
-        found.append(f"{column.name} is {values.max()!r}, above {column.maximum}")
+            words = f"key {table.key} is not unique: {twice} rows too many, e.g. {example}"
+            found.append(Finding(words, table.key_severity))
     return found
+
+
+def _misshapen(frame: pl.DataFrame, table: Table) -> Iterator[str]:
+    if missing := [c.name for c in table.columns if c.name not in frame.columns]:
+        yield f"columns {missing} are missing"
+        return
+    for column in table.columns:
+        if (found := frame.schema[column.name]) != column.dtype:
+            yield f"{column.name} is {found}, not {column.dtype}"
+
+
+def _broken(frame: pl.DataFrame, table: Table, column: Column) -> Iterator[str]:
+    series = frame.get_column(column.name)
+    if not column.nullable and (nulls := series.null_count()):
+        yield f"{column.name} is null in {nulls} rows{_example(frame, table, column)}"
+    if column.values:
+        strange = series.filter(~series.is_in(list(column.values))).drop_nulls().unique().sort()
+        if strange.len():
+            yield f"{column.name} has unknown values {strange.head(3).to_list()}"
+    if column.minimum is None and column.maximum is None:
+        return
+    numbers = series.cast(pl.Float64)
+    if column.minimum is not None and (numbers < column.minimum).any():
+        yield f"{column.name} is {numbers.min()!r}, below {column.minimum}"
+    if column.maximum is not None and (numbers > column.maximum).any():
+        yield f"{column.name} is {numbers.max()!r}, above {column.maximum}"
 
 
 def _example(frame: pl.DataFrame, table: Table, column: Column) -> str:

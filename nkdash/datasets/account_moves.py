@@ -12,7 +12,7 @@ import polars as pl
 from nkdash.contracts import MONEY, PRICE, QUANTITY, Column, money, price, quantity
 from nkdash.datasets.columns import COMPANY, DATE, identifier
 from nkdash.datasets.line_taxes import rates_of_lines
-from nkdash.datasets.spec import Field, Source
+from nkdash.datasets.spec import Field, Reconcile, Source
 from nkdash.odoo import versions
 
 FIELDS = (
@@ -129,6 +129,16 @@ def source(side: Side, fields: tuple[Field, ...]) -> Source:
         return (of_side, *versions.invoice_product_lines(known))
 
     return Source("account.move.line", "move_id.date", "date", fields, domain)
+
+
+def reconcile(side: Side) -> Reconcile:
+    """Figures of the side's posted lines, each type of document by itself."""
+    return Reconcile(
+        sums=("quantity", "price_subtotal", "price_total", "balance"),
+        kept=(("move_id.state", "in", ("posted",)),),
+        each=("move_id.move_type", side.types),
+        day_field="date",
+    )
 
 
 def posted_lines(raw: pl.LazyFrame, side: Side, **more: pl.Expr | str) -> pl.LazyFrame:

@@ -52,8 +52,8 @@ def extract_days(
     if dataset.is_snapshot:
         only_today(dataset, first, last, taken_at.astimezone(settings.zone).date())
     extracted_at = datetime.now(UTC).replace(tzinfo=None)
-    model = _model_here(client, source.model)
-    domain = _window(dataset, client.fields_get(model), first, last, settings)
+    model = model_here(client, source.model)
+    domain = window(dataset, client.fields_get(model), first, last, settings)
     rows = _read(client, model, domain, source.fields)
     if dataset.is_snapshot:
         instant = pl.lit(taken_at.replace(tzinfo=None), pl.Datetime("us"))
@@ -87,7 +87,7 @@ def extract_dimension(client: Reader, dimension: Dimension) -> pl.DataFrame:
     """
     extracted_at = datetime.now(UTC).replace(tzinfo=None)
     table = dimension.raw_table
-    model = _model_here(client, dimension.model)
+    model = model_here(client, dimension.model)
     try:
         rows = (
             _of_each_company(client, model, dimension.fields)
@@ -112,9 +112,10 @@ def _of_each_company(client: Reader, model: str, fields: Sequence[Field]) -> pl.
     )
 
 
-def _window(
+def window(
     dataset: Dataset, known: Collection[str], first: date, last: date, settings: Settings
 ) -> list[object]:
+    """The domain of the days ``first`` to ``last``; ``known`` are the fields that the model has."""
     source = dataset.source
     limits: list[object] = []
     if source.day_kind == "utc":
@@ -149,7 +150,7 @@ def _read(
     return _with_related(client, model, frame.rename(names), fields)
 
 
-def _model_here(client: Reader, model: str) -> str:
+def model_here(client: Reader, model: str) -> str:
     """What this Odoo calls ``model``; the newest name where it has none of its names."""
     for name in versions.model_names(model):
         try:
@@ -158,6 +159,11 @@ def _model_here(client: Reader, model: str) -> str:
             continue
         return name
     return model
+
+
+def name_here(model: str, field: str, known: Collection[str]) -> str | None:
+    """What this Odoo, whose ``model`` has the fields ``known``, calls ``field``; None: lacks it."""
+    return next((name for name in versions.field_names(model, field) if name in known), None)
 
 
 def _own_names(client: Reader, model: str, fields: Sequence[Field]) -> dict[str, str]:
@@ -170,7 +176,7 @@ def _own_names(client: Reader, model: str, fields: Sequence[Field]) -> dict[str,
     for field in fields:
         if "." in field.name:
             continue
-        here = next((n for n in versions.field_names(model, field.name) if n in known), None)
+        here = name_here(model, field.name, known)
         if here or field.required:
             names[here or field.name] = field.name
     return names

@@ -13,7 +13,7 @@ from nkdash.datasets.columns import (
     to_local,
     utc_column,
 )
-from nkdash.datasets.spec import Dataset, Fact, Field, Source
+from nkdash.datasets.spec import Dataset, Fact, Field, Reconcile, Source
 from nkdash.settings import Settings
 
 MOVEMENT_TYPES = (
@@ -123,6 +123,12 @@ COMMON = (
         "Manufacturing order that consumes or produces",
         "stock.move.raw_material_production_id, production_id",
     ),
+)
+
+RECONCILE = Reconcile(
+    sums=("quantity", "quantity_product_uom"),
+    kept=(("state", "in", ("done",)), ("quantity", "!=", 0)),
+    by=("location_id", "location_dest_id"),
 )
 
 CLEAN = Table(
@@ -307,4 +313,5 @@ def dataset(settings: Settings) -> Dataset:
         clean_table=CLEAN,
         clean=lambda raw: clean(raw, settings.nkdash_timezone),
         fact=Fact(FACT, fact, dimensions=("dim_products", "dim_uoms")),
+        reconcile=RECONCILE,
     )

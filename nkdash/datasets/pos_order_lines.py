@@ -15,7 +15,7 @@ from nkdash.datasets.columns import (
     utc_column,
 )
 from nkdash.datasets.line_taxes import rates_of_lines
-from nkdash.datasets.spec import Dataset, Fact, Field, Source
+from nkdash.datasets.spec import Dataset, Fact, Field, Reconcile, Source
 from nkdash.settings import Settings
 
 LINE_KINDS = ("sale", "return", "discount", "free", "service")
@@ -91,6 +91,11 @@ COMMON = (
         nullable=False,
     ),
     Column("discount_pct", PRICE, "Discount", "percent", "pos.order.line.discount"),
+)
+
+RECONCILE = Reconcile(
+    sums=("qty", "price_subtotal", "price_subtotal_incl"),
+    kept=(("order_id.state", "in", SOLD_STATES),),
 )
 
 CLEAN = Table(
@@ -286,4 +291,5 @@ def dataset(settings: Settings) -> Dataset:
         clean_table=CLEAN,
         clean=lambda raw: clean(raw, settings.nkdash_timezone),
         fact=Fact(FACT, fact, dimensions=("dim_products", "dim_taxes")),
+        reconcile=RECONCILE,
     )

@@ -12,7 +12,7 @@ from nkdash.datasets.columns import (
     to_local,
     utc_column,
 )
-from nkdash.datasets.spec import Dataset, Field, Source
+from nkdash.datasets.spec import Dataset, Field, Reconcile, Source
 from nkdash.settings import Settings
 
 FIELDS = (
@@ -34,6 +34,11 @@ FIELDS = (
     Field("amount_paid", pl.Float64(), "Paid, order currency"),
     Field("amount_return", pl.Float64(), "Change given, order currency"),
     Field("write_date", pl.Datetime("us"), "Last change, UTC"),
+)
+
+RECONCILE = Reconcile(
+    sums=("amount_total", "amount_tax", "amount_paid", "amount_return"),
+    kept=(("state", "in", SOLD_STATES),),
 )
 
 CLEAN = Table(
@@ -101,4 +106,5 @@ def dataset(settings: Settings) -> Dataset:
         source=Source("pos.order", "date_order", "utc", FIELDS),
         clean_table=CLEAN,
         clean=lambda raw: clean(raw, settings.nkdash_timezone),
+        reconcile=RECONCILE,
     )

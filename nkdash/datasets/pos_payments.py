@@ -12,7 +12,7 @@ from nkdash.datasets.columns import (
     identifier,
     utc_column,
 )
-from nkdash.datasets.spec import Dataset, Fact, Field, Source
+from nkdash.datasets.spec import Dataset, Fact, Field, Reconcile, Source
 from nkdash.settings import Settings
 
 FIELDS = (
@@ -32,6 +32,12 @@ FIELDS = (
     Field("pos_order_id.employee_id", pl.Int64(), "Cashier (needs pos_hr)", required=False),
     Field("pos_order_id.currency_rate", pl.Float64(), "Order currency per company currency"),
     Field("pos_order_id.write_date", pl.Datetime("us"), "Last change of the order, UTC"),
+)
+
+RECONCILE = Reconcile(
+    sums=("amount",),
+    kept=(("pos_order_id.state", "in", SOLD_STATES),),
+    by=("payment_method_id",),
 )
 
 CLEAN = Table(
@@ -102,4 +108,5 @@ def dataset(settings: Settings) -> Dataset:
         clean_table=CLEAN,
         clean=clean,
         fact=Fact(FACT, fact),
+        reconcile=RECONCILE,
     )

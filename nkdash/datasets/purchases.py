@@ -235,4 +235,5 @@ def dataset(settings: Settings) -> Dataset:
         clean_table=CLEAN,
         clean=clean,
         fact=Fact(FACT, fact, dimensions=account_moves.DIMENSIONS),
+        reconcile=account_moves.reconcile(PURCHASES),
     )

@@ -70,9 +70,33 @@ class Fact:
     dimensions: tuple[str, ...] = ()
 
 
+Condition = tuple[str, Literal["in", "!="], object]
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    """What Odoo and the lake must agree on for each day: how many records, and sums.
+
+    ``sums`` are numeric fields that Odoo stores. ``kept`` are the conditions of clean, so that a
+    record that stopped to count shows. ``by`` are stored fields by whose values both sides are told
+    apart; ``each`` does the same for a related field with few values, by which Odoo cannot group:
+    one question a value. ``day_field`` is a stored field of the model that holds the day, where the
+    source's is that of a related record; without one Odoo groups by that record.
+    """
+
+    sums: tuple[str, ...]
+    kept: tuple[Condition, ...] = ()
+    by: tuple[str, ...] = ()
+    each: tuple[str, tuple[str, ...]] | None = None
+    day_field: str | None = None
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """A daily dataset: raw/<name>, clean/<name> and, where it has a fact, star/<fact>."""
+    """A daily dataset: raw/<name>, clean/<name> and, where it has a fact, star/<fact>.
+
+    Without ``reconcile`` there is nothing that Odoo could be asked about a day gone by.
+    """
 
     name: str
     description: str
@@ -80,6 +104,7 @@ class Dataset:
     clean_table: Table
     clean: Callable[[pl.LazyFrame], pl.LazyFrame]
     fact: Fact | None = None
+    reconcile: Reconcile | None = None
 
     @property
     def raw_table(self) -> Table:

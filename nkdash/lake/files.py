@@ -2,6 +2,7 @@
 
 ``<root>/raw/<dataset>/date=YYYY-MM-DD/data.parquet``, the same under ``clean/`` and
 ``star-schema/``; tables that are not partitioned are ``<root>/<layer>/<table>.parquet``.
+What Odoo said of a dataset's day when it was asked again is under ``quality/<dataset>/``.
 
 Every file is written under a temporary name and renamed, so a reader, or a kill -9, sees the old
 file or the new one. An empty day is a file without rows: 'no sales' and 'not loaded' differ.
@@ -35,6 +36,7 @@ class Layer(StrEnum):
     RAW = "raw"
     CLEAN = "clean"
     STAR = "star-schema"
+    QUALITY = "quality"
 
 
 class NotInLakeError(Exception):

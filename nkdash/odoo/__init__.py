@@ -3,7 +3,7 @@
 The Dagster face is :mod:`nkdash.odoo.resource`, imported on its own.
 """
 
-from nkdash.odoo.client import OdooClient, ServerVersion
+from nkdash.odoo.client import OdooClient
 from nkdash.odoo.connection import OdooConnection
 from nkdash.odoo.decode import DTYPES, FieldInfo
 from nkdash.odoo.errors import (
@@ -17,6 +17,7 @@ from nkdash.odoo.errors import (
     PermanentOdooError,
     TransientOdooError,
 )
+from nkdash.odoo.server_version import ServerVersion
 from nkdash.odoo.stats import Stats, StatsSnapshot
 
 __all__ = [

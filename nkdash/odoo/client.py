@@ -1,21 +1,21 @@
 """What NKDash asks of an Odoo: typed frames by keyset paging, groups, fields, companies."""
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import polars as pl
 
 from nkdash.odoo import errors
+from nkdash.odoo.choice import transport_for
 from nkdash.odoo.connection import OdooConnection
 from nkdash.odoo.decode import ID_FIELD, FieldInfo, decode_rows, frame_schema
+from nkdash.odoo.groups import Group, as_read_group
 from nkdash.odoo.paging import chunks, id_ranges
+from nkdash.odoo.server_version import ServerVersion
 from nkdash.odoo.stats import Stats
-from nkdash.odoo.transport import JsonRpcTransport
 
 Domain = Sequence[Any]
 Part = TypeVar("Part")
@@ -32,14 +32,7 @@ FIELD_ATTRIBUTES = (
 )
 # Ids are small: one call brings the page limits of many pages.
 IDS_PER_CALL = 100_000
-
-
-@dataclass(frozen=True)
-class ServerVersion:
-    """``major`` as in 17, ``serie`` as Odoo writes it (``17.0``, ``saas~17.2``)."""
-
-    major: int
-    serie: str
+FORMATTED_GROUPS_SINCE = 19
 
 
 class OdooClient:
@@ -53,7 +46,7 @@ class OdooClient:
     def __init__(self, connection: OdooConnection) -> None:
         self.connection = connection
         self.stats = Stats()
-        self._transport = JsonRpcTransport(connection, self.stats)
+        self._transport = transport_for(connection, self.stats)
         self._pages = ThreadPoolExecutor(connection.pages_in_flight, "odoo-page")
         self._lock = threading.RLock()
         self._known: dict[Any, Any] = {}
@@ -76,13 +69,12 @@ class OdooClient:
 
     def version(self) -> ServerVersion:
         """The server's version; needs no credentials."""
-        return self._once("version", self._fetch_version)
+        return self._once("version", self._transport.version)
 
-    def _fetch_version(self) -> ServerVersion:
-        answer = self._transport.version()
-        serie = str(answer["server_serie"])
-        digits = re.search(r"\d+", serie)
-        return ServerVersion(major=int(digits.group()) if digits else 0, serie=serie)
+    def protocol(self) -> str:
+        """The protocol that is spoken: ``JSON-2`` or ``JSON-RPC``. Raises OdooCredentialsError."""
+        self.authenticate()
+        return self._transport.name
 
     def authenticate(self) -> int:
         """The user's id. Raises OdooCredentialsError."""
@@ -223,25 +215,32 @@ class OdooClient:
         *,
         limit: int | None = None,
         orderby: str | None = None,
-    ) -> list[dict[str, Any]]:
-        """Odoo's own groups, as it answers them (``lazy`` off: one row per combination).
+    ) -> list[Group]:
+        """Odoo's own groups in the shape of its ``read_group``, one row per combination.
 
-        ``aggregates`` like ``amount_total:sum``, ``groupby`` like ``date_order:day``. Take days
-        from ``__range`` (UTC limits of the business day), never from the label.
+        ``aggregates`` like ``amount_total:sum``, whose figure is then under ``amount_total``;
+        ``groupby`` like ``date_order:day``; ``__count`` is always there. Take days from
+        ``__range`` (UTC limits of the business day), never from the label. From Odoo 19 on
+        ``groupby`` may lead through a many2one (``order_id.date_order:day``).
         """
-        kwargs: dict[str, Any] = {"lazy": False}
+        formatted = self.version().major >= FORMATTED_GROUPS_SINCE
+        kwargs: dict[str, Any] = {} if formatted else {"lazy": False}
         if limit is not None:
             kwargs["limit"] = limit
         if orderby is not None:
-            kwargs["orderby"] = orderby
-        groups: list[dict[str, Any]] = self._execute(
-            model,
-            "read_group",
-            [domain, list(aggregates), list(groupby)],
-            kwargs,
-            context=self._context(None),
+            kwargs["order" if formatted else "orderby"] = orderby
+        method = "formatted_read_group" if formatted else "read_group"
+        args = (
+            [domain, list(groupby), ["__count", *aggregates]]
+            if formatted
+            else [domain, list(aggregates), list(groupby)]
         )
-        return groups
+        groups: list[Group] = self._execute(
+            model, method, args, kwargs, context=self._context(None)
+        )
+        if not formatted:
+            return groups
+        return [as_read_group(group, aggregates, groupby) for group in groups]
 
     def check_access(self, model: str, operation: str = "read") -> bool:
         """Whether the user's groups allow read, write, create or unlink on the model."""

@@ -6,12 +6,16 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-Protocol = Literal["jsonrpc", "jsonrpc+ssl"]
+Protocol = Literal["auto", "auto+ssl", "json2", "json2+ssl", "jsonrpc", "jsonrpc+ssl"]
 
 
 @dataclass(frozen=True)
 class OdooConnection:
-    """Address, credentials and limits of one Odoo. Time-outs and back-off are in seconds."""
+    """Address, credentials and limits of one Odoo. Time-outs and back-off are in seconds.
+
+    ``protocol`` 'auto' is JSON-2 where the server speaks it (19 and later) and takes the key for
+    it, else JSON-RPC; ``+ssl`` is over TLS.
+    """
 
     host: str
     port: int
@@ -32,7 +36,12 @@ class OdooConnection:
     @property
     def tls(self) -> bool:
         """Whether the server is spoken to over TLS."""
-        return self.protocol == "jsonrpc+ssl"
+        return self.protocol.endswith("+ssl")
+
+    @property
+    def api(self) -> str:
+        """The protocol without its ``+ssl``: auto, json2 or jsonrpc."""
+        return self.protocol.removesuffix("+ssl")
 
     @property
     def base_url(self) -> str:

@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 from nkdash.odoo.client import OdooClient
 from nkdash.odoo.connection import OdooConnection
 from nkdash.odoo.errors import OdooAccessError, OdooError, OdooSchemaError
+from nkdash.odoo.server_version import JSON2_SINCE, JSON_RPC_UNTIL
 
 # Model -> its fields; True where NKDash cannot do without the field.
 Needs = Mapping[str, Mapping[str, bool]]
 
 KNOWN_MAJORS = range(14, 20)
 PROVEN_MAJORS = frozenset({17, 19})
+JSON_RPC = "JSON-RPC"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ZONE_MODEL, ZONE_FIELD = "pos.order", "date_order"
 
@@ -66,7 +68,7 @@ def _server(client: OdooClient) -> Iterator[Check]:
             "encryption",
             None,
             "the API key travels unencrypted",
-            "Put Odoo behind TLS and set ODOO_PROTOCOL=jsonrpc+ssl.",
+            f"Put Odoo behind TLS and set ODOO_PROTOCOL={connection.api}+ssl.",
         )
     yield Check("server", True, f"{connection.base_url} answers as Odoo does")
 
@@ -88,7 +90,16 @@ def _version(client: OdooClient) -> Iterator[Check]:
 
 def _credentials(client: OdooClient) -> Iterator[Check]:
     uid = client.authenticate()
-    yield Check("credentials", True, f"{client.connection.username} is user {uid}")
+    spoken = client.protocol()
+    if spoken == JSON_RPC and client.version().major >= JSON2_SINCE:
+        yield Check(
+            "protocol",
+            None,
+            f"{spoken}, which Odoo {JSON_RPC_UNTIL + 1} no longer speaks",
+            "Set ODOO_API_KEY to an API key of that user (no password), and ODOO_PROTOCOL to auto"
+            " or auto+ssl: JSON-2 is then taken.",
+        )
+    yield Check("credentials", True, f"{client.connection.username} is user {uid}, by {spoken}")
 
 
 def _companies(client: OdooClient) -> Iterator[Check]:

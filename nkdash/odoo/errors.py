@@ -100,7 +100,7 @@ _TRANSIENT_NAMES = re.compile(
     r"SerializationFailure|DeadlockDetected|TransactionRollback|LockNotAvailable|QueryCanceled"
     r"|AdminShutdown|CrashShutdown|CannotConnectNow|TooManyConnections|InterfaceError|PoolError"
     r"|ConcurrencyError|MissingError|MemoryError|TimeoutError|ConnectionError"
-    r"|TooManyRequests|ServiceUnavailable|BadGateway|GatewayTimeout"
+    r"|TooManyRequests|ServiceUnavailable|BadGateway|GatewayTimeout|InternalServerError"
 )
 _UNKNOWN_DATABASE = re.compile(r'database ".*" does not exist')
 _UNKNOWN_SCHEMA = re.compile(
@@ -110,22 +110,29 @@ _UNKNOWN_SCHEMA = re.compile(
 
 
 def from_odoo(
-    data: Mapping[str, Any], *, model: str | None = None, method: str | None = None
+    data: Mapping[str, Any],
+    *,
+    model: str | None = None,
+    method: str | None = None,
+    credentials_remedy: str = CHECK_CREDENTIALS,
 ) -> OdooError:
-    """The error for ``error.data`` of a JSON-RPC answer, classified by its name and message.
+    """The error for what Odoo says of one (``error.data`` in JSON-RPC, the body in JSON-2).
 
-    Only Odoo's message is kept, never ``debug`` with the server's frames.
+    Classified by its name and message. Only Odoo's message is kept, never ``debug`` with the
+    server's frames.
     """
     name = str(data.get("name") or "")
     text = str(data.get("message") or name or "Odoo gave no reason")
     kind, remedy = _classify(name, text)
+    if kind is OdooCredentialsError:
+        remedy = credentials_remedy
     return kind(shorten(text), remedy=remedy, model=model, method=method, name=name)
 
 
 def _classify(name: str, text: str) -> tuple[type[OdooError], str]:
     if _UNKNOWN_DATABASE.search(text):
         return OdooConfigurationError, CHECK_DATABASE
-    if name.endswith("AccessDenied"):
+    if name.endswith(("AccessDenied", "Unauthorized")):
         return OdooCredentialsError, CHECK_CREDENTIALS
     if name.endswith("AccessError"):
         return OdooAccessError, GRANT_READ

@@ -1,4 +1,4 @@
-"""A small Odoo 17 on loopback, for the demo and the tests."""
+"""A small Odoo 17 or 19 on loopback, for the demo and the tests."""
 
 from datetime import datetime
 

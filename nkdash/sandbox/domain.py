@@ -1,4 +1,4 @@
-"""Odoo 17 search domains as polars expressions.
+"""Odoo's search domains as polars expressions.
 
 Nulls follow SQL: a comparison with null is unknown, and filters drop unknown. What needs other
 records (paths, names, trees) is asked of a ``Lookup``; nothing here holds records.
@@ -11,7 +11,12 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from nkdash.sandbox.errors import bad_datetime, value_error
+from nkdash.sandbox.errors import (
+    bad_datetime,
+    invalid_condition,
+    unknown_condition_field,
+    value_error,
+)
 from nkdash.sandbox.schema import Field
 
 Leaf = tuple[Any, str, Any]
@@ -101,6 +106,25 @@ def conjunction(*domains: Sequence[Any]) -> list[Any]:
     return ["&"] * (len(parts) - 1) + [list(t) if isinstance(t, tuple) else t for t in joined]
 
 
+def flat_conjunction(*domains: Sequence[Any]) -> list[Any]:
+    """All of the domains, in the spelling of Odoo 19's ``Domain.AND``: every ``&`` in front."""
+    parts = [part for domain in domains if domain for part in _conjuncts(normalize(domain))]
+    joined = [list(t) if isinstance(t, tuple) else t for part in parts for t in part]
+    return ["&"] * (len(parts) - 1) + joined
+
+
+def _conjuncts(terms: list[Token]) -> list[list[Token]]:
+    """The parts of a domain in prefix form that are joined by its outermost ``&``."""
+    if terms[0] != "&":
+        return [terms]
+    open_terms, end = 1, 1
+    while open_terms:
+        term = terms[end]
+        open_terms += (_ARITY[term] if isinstance(term, str) else 0) - 1
+        end += 1
+    return _conjuncts(terms[1:end]) + _conjuncts(terms[end:])
+
+
 def compile_domain(model: str, domain: Sequence[Any], lookup: Lookup) -> pl.Expr:
     """The filter over the model's frame; raises ``OdooError`` as Odoo does."""
     stack: list[pl.Expr] = []
@@ -125,7 +149,7 @@ def _checked(leaf: tuple[Any, ...]) -> Leaf:
         and ((isinstance(leaf[0], str) and leaf[0]) or leaf in (TRUE_LEAF, FALSE_LEAF))
     )
     if not well_formed:
-        raise value_error(f"Invalid leaf {leaf}")
+        raise invalid_condition(leaf)
     left, operator, right = leaf
     operator = operator.lower()
     if operator == "<>":
@@ -164,7 +188,7 @@ def _leaf(model: str, leaf: Leaf, lookup: Lookup) -> pl.Expr:
     name, _, rest = left.partition(".")
     field = lookup.field(model, name)
     if field is None:
-        raise value_error(f"Invalid field {model}.{name} in leaf {leaf}")
+        raise unknown_condition_field(model, name, leaf)
     if name == "display_name" and not rest:
         return _among("id", lookup.search_names(model, operator, right))
     inverse = lookup.inverse(model, name)

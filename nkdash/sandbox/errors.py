@@ -1,4 +1,4 @@
-"""Odoo's own errors, in the shape in which JSON-RPC callers see them."""
+"""Odoo's own errors, in the words of Odoo 17 and of 19."""
 
 from collections.abc import Iterable
 
@@ -7,23 +7,54 @@ class OdooError(Exception):
     """An error that Odoo would answer.
 
     ``name`` is the Python path of the exception on Odoo's side (``odoo.exceptions.UserError``),
-    ``message`` its text.
+    ``message`` its text, ``in_19`` the text that Odoo 19 has for it if that is another.
     """
 
-    def __init__(self, name: str, message: str) -> None:
+    def __init__(self, name: str, message: str, in_19: str | None = None) -> None:
         super().__init__(message)
         self.name = name
         self.message = message
+        self.in_19 = in_19
+
+    def said_by(self, major: int) -> str:
+        """The text that this version of Odoo has for it."""
+        return self.in_19 or self.message if major >= 19 else self.message
+
+    @property
+    def kind(self) -> str:
+        """The exception as Python writes it: built-in ones by their bare name."""
+        return self.name.removeprefix("builtins.")
 
 
-def value_error(message: str) -> OdooError:
+def value_error(message: str, in_19: str | None = None) -> OdooError:
     """A Python ``ValueError`` inside Odoo: bad fields, domains, groupings."""
-    return OdooError("builtins.ValueError", message)
+    return OdooError("builtins.ValueError", message, in_19)
 
 
 def invalid_field(model: str, field: str) -> OdooError:
-    """A field that the model lacks, named in ``fields``, ``order`` or a grouping."""
+    """A field that the model lacks, named in ``order`` or a grouping."""
     return value_error(f"Invalid field {field!r} on model {model!r}")
+
+
+def unreadable_field(model: str, field: str) -> OdooError:
+    """A field that the model lacks, named in ``fields``."""
+    return value_error(
+        f"Invalid field {field!r} on model {model!r}", f"Invalid field {field!r} on {model!r}"
+    )
+
+
+def unknown_condition_field(model: str, field: str, leaf: tuple[object, ...]) -> OdooError:
+    """A field that the model lacks, named in a domain."""
+    return value_error(
+        f"Invalid field {model}.{field} in leaf {leaf}",
+        f"Invalid field {model}.{field} in condition {leaf}",
+    )
+
+
+def invalid_condition(leaf: tuple[object, ...]) -> OdooError:
+    """A domain's term with an operator that there is not, or of another length than three."""
+    fault = "Invalid operator in condition" if len(leaf) == 3 else "Invalid condition"
+    return value_error(f"Invalid leaf {leaf}", f"{fault} {leaf}")
 
 
 def access_denied() -> OdooError:
@@ -72,12 +103,17 @@ def unknown_method(model: str, method: str) -> OdooError:
     return OdooError(
         "builtins.AttributeError",
         f"The method '{method}' does not exist on the model '{model}'",
+        f"The method '{model}.{method}' does not exist",
     )
 
 
-def private_method(method: str) -> OdooError:
+def private_method(model: str, method: str) -> OdooError:
     """Methods that begin with an underscore."""
-    return access_error(f"Private methods (such as {method}) cannot be called remotely.")
+    return OdooError(
+        "odoo.exceptions.AccessError",
+        f"Private methods (such as {method}) cannot be called remotely.",
+        f"Private methods (such as '{model}.{method}') cannot be called remotely.",
+    )
 
 
 def unknown_database(db: str) -> OdooError:

@@ -1,15 +1,15 @@
-"""``read_group`` as Odoo 17 answers it: labels, counts, ``__range`` and ``__domain``."""
+"""``read_group`` and, from 19 on, ``formatted_read_group`` as Odoo answers them."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
-from nkdash.sandbox.domain import conjunction
+from nkdash.sandbox.domain import TRUE_LEAF, conjunction, flat_conjunction
 from nkdash.sandbox.env import Env
 from nkdash.sandbox.errors import invalid_field, value_error
 from nkdash.sandbox.ordering import sort_keys
@@ -29,9 +29,11 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class _Group:
-    """One grouping: ``spec`` as the caller wrote it, its field, a date's granularity."""
+    """One grouping: ``spec`` as the caller wrote it, the ``path`` to its field, a date's
+    granularity."""
 
     spec: str
+    path: str
     field: Field
     granularity: str | None
 
@@ -62,6 +64,84 @@ def read_group(
     groups = [_group(env, model, spec) for spec in (specs[:1] if lazy else specs)]
     aggregates = [a for spec in fields if (a := _aggregate(env, model, spec, groups))]
     count = f"{groups[0].field.name}_count" if lazy and len(groups) == 1 else "__count"
+    answers = []
+    for found in _found(env, model, domain, groups, aggregates, count, orderby, offset, limit):
+        answer: dict[str, Any] = {g.spec: s for g, s in zip(groups, found.shown, strict=True)}
+        answer[count] = found.count
+        for aggregate, figure in zip(aggregates, found.figures, strict=True):
+            answer[aggregate.key] = figure
+        own = [_domain_of(*g) for g in zip(groups, found.values, found.bounds, strict=True)]
+        answer["__domain"] = _nested(env.world.major, domain, own)
+        ranges = {g.spec: b for g, b in zip(groups, found.bounds, strict=True) if g.granularity}
+        if ranges:
+            answer["__range"] = ranges
+        if lazy and len(specs) > 1:
+            answer["__context"] = {"group_by": specs[1:]}
+        answers.append(answer)
+    return answers
+
+
+def formatted_read_group(
+    env: Env,
+    model: str,
+    domain: Sequence[Any],
+    groupby: Sequence[str] = (),
+    aggregates: Sequence[str] = (),
+    having: Sequence[Any] = (),
+    offset: int = 0,
+    limit: int | None = None,
+    order: str | None = None,
+) -> list[dict[str, Any]]:
+    """Groups as Odoo 19's web client gets them; groupings may lead through many2ones.
+
+    A date's group is ``[first instant, label]``; its end is in ``__extra_domain`` only. ``having``
+    is not played: it must be empty.
+    """
+    env.table(model)
+    if having:
+        raise value_error("This sandbox has no having")
+    groups = [_followed_group(env, model, spec) for spec in groupby]
+    asked = {spec: _aggregate(env, model, spec, groups) for spec in aggregates}
+    figured = [replace(a, key=spec) for spec, a in asked.items() if a is not None]
+    answers = []
+    for found in _found(env, model, domain, groups, figured, "__count", order, offset, limit):
+        answer: dict[str, Any] = {}
+        own = []
+        for group, value, shown, bounds in zip(
+            groups, found.values, found.shown, found.bounds, strict=True
+        ):
+            answer[group.spec] = [bounds["from"], shown] if isinstance(bounds, dict) else shown
+            own.append(_domain_of_path(group.path, _domain_of(group, value, bounds), value is None))
+        answer["__extra_domain"] = flat_conjunction(*own) if own else [list(TRUE_LEAF)]
+        figures = dict(zip((a.key for a in figured), found.figures, strict=True))
+        for spec, aggregate in asked.items():
+            answer[spec] = found.count if aggregate is None else figures[spec]
+        answers.append(answer)
+    return answers
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One group: its keys as held, as shown, a date's limits; the figures as answered."""
+
+    count: int
+    values: list[Any]
+    shown: list[Any]
+    bounds: list[dict[str, str] | bool]
+    figures: list[Any]
+
+
+def _found(
+    env: Env,
+    model: str,
+    domain: Sequence[Any],
+    groups: list[_Group],
+    aggregates: list[_Aggregate],
+    count: str,
+    orderby: str | bool | None,
+    offset: int,
+    limit: int | None,
+) -> Iterator[_Found]:
     zone = _zone(env)
     rows = env.rows(model, domain)
     frame = _keyed(env, model, rows, groups, aggregates, zone)
@@ -75,24 +155,35 @@ def read_group(
     grouped = _ordered(grouped, groups, aggregates, count, orderby)
     grouped = grouped.slice(offset or 0, limit or None)
     shown = [_shown(env, group, grouped[key]) for group, key in zip(groups, keys, strict=True)]
-    answers = []
     for n, row in enumerate(grouped.iter_rows(named=True)):
-        answer: dict[str, Any] = {
-            group.spec: shown[g][n] for g, group in enumerate(groups) if g < len(shown)
-        }
-        answer[count] = row["count"]
-        for v, aggregate in enumerate(aggregates):
-            answer[aggregate.key] = _plain_figure(row[f"value{v}"])
-        bounds = [_bounds(group, row[key], zone) for group, key in zip(groups, keys, strict=True)]
-        own = [_domain_of(g, row[k], b) for g, k, b in zip(groups, keys, bounds, strict=True)]
-        answer["__domain"] = _nested(domain, own)
-        ranges = {g.spec: b for g, b in zip(groups, bounds, strict=True) if g.granularity}
-        if ranges:
-            answer["__range"] = ranges
-        if lazy and len(specs) > 1:
-            answer["__context"] = {"group_by": specs[1:]}
-        answers.append(answer)
-    return answers
+        values = [row[key] for key in keys]
+        yield _Found(
+            count=row["count"],
+            values=values,
+            shown=[column[n] for column in shown],
+            bounds=[_bounds(g, value, zone) for g, value in zip(groups, values, strict=True)],
+            figures=[_plain_figure(row[f"value{v}"]) for v in range(len(aggregates))],
+        )
+
+
+def _followed_group(env: Env, model: str, spec: str) -> _Group:
+    """A grouping of 19, that may lead through many2ones to the field of another model."""
+    path, colon, granularity = spec.partition(":")
+    *links, name = path.split(".")
+    for link in links:
+        field = env.field(model, link)
+        if field is None or field.type != "many2one" or field.relation is None:
+            raise invalid_field(model, link)
+        model = field.relation
+        env.table(model)
+    return replace(_group(env, model, f"{name}{colon}{granularity}"), spec=spec, path=path)
+
+
+def _domain_of_path(path: str, own: list[Any], empty: bool) -> list[Any]:
+    for link in reversed(path.split(".")[:-1]):
+        below = [[link, "any", own]]
+        own = ["|", [link, "not any", []], *below] if empty else below
+    return own
 
 
 def _group(env: Env, model: str, spec: str) -> _Group:
@@ -112,7 +203,7 @@ def _group(env: Env, model: str, spec: str) -> _Group:
     elif granularity:
         raise value_error(f"Granularity set on a no-datetime field or property: {spec!r}")
     _check_stored(env, model, field)
-    return _Group(spec, field, granularity)
+    return _Group(spec, name, field, granularity)
 
 
 def _aggregate(env: Env, model: str, spec: str, groups: list[_Group]) -> _Aggregate | None:
@@ -156,11 +247,11 @@ def _keyed(
 ) -> pl.DataFrame:
     columns: list[pl.Series] = [rows["id"]]
     for n, group in enumerate(groups):
-        values = env.world.values(model, rows, group.field.name)
+        values = env.world.follow(model, rows, group.path)
         if group.granularity:
             values = _cut(values, group.granularity, zone)
         columns.append(values.alias(f"key{n}"))
-        if group.field.type == "many2one":
+        if group.field.type == "many2one" and "." not in group.path:
             for k, (rank, desc) in enumerate(sort_keys(env, model, rows, group.field.name)):
                 columns.append(rank.alias(f"rank{n}_{k}_{'desc' if desc else 'asc'}"))
     for n, aggregate in enumerate(aggregates):
@@ -239,7 +330,7 @@ def _order_columns(
     count: str,
 ) -> list[tuple[str, bool]]:
     for n, group in enumerate(groups):
-        if name in (group.spec, group.field.name):
+        if name in (group.spec, group.path):
             ranks = [c for c in grouped.columns if c.startswith(f"rank{n}_")]
             return [(c, c.endswith("_desc")) for c in ranks] or [(f"key{n}", False)]
     for n, aggregate in enumerate(aggregates):
@@ -307,7 +398,9 @@ def _domain_of(group: _Group, value: Any, bounds: dict[str, str] | bool) -> list
     return [[name, "=", False if value is None else value]]
 
 
-def _nested(domain: Sequence[Any], own: list[list[Any]]) -> list[Any]:
+def _nested(major: int, domain: Sequence[Any], own: list[list[Any]]) -> list[Any]:
+    if major >= 19:
+        return flat_conjunction(domain, *own)
     result = list(domain)
     for part in own:
         result = conjunction(result, part)

@@ -1,21 +1,30 @@
 """Odoo's JSON-RPC envelope (``POST /jsonrpc``): requests in, replies out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from nkdash.sandbox.errors import OdooError, bad_arguments, unknown_service
-from nkdash.sandbox.service import VERSION, Service
+from nkdash.sandbox.service import Service
 
 PATH = "/jsonrpc"
+TRACE = "Traceback (most recent call last):\n  ... sandbox ...\n"
 JSON_TYPE = "application/json; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
 
 _WRONG_TYPE = (
     "<!doctype html>\n<html lang=en>\n<title>400 Bad Request</title>\n<h1>Bad Request</h1>\n"
     "<p>Request inferred type is compatible with [&#39;http&#39;] but &#39;/jsonrpc&#39; is "
     "type=&#39;json&#39;.</p>\n"
+)
+_WRONG_TYPE_19 = (
+    "<!doctype html>\n<html lang=en>\n<title>415 Unsupported Media Type</title>\n"
+    "<h1>Unsupported Media Type</h1>\n"
+    "<p>Request inferred type is compatible with [&#39;http&#39;] but &#39;{path}&#39; is "
+    "type=&#39;{type}&#39;.<br><br>Please verify the Content-Type request header and try "
+    "again.</p>\n"
 )
 
 
@@ -27,6 +36,7 @@ class Reply:
     body: bytes
     content_type: str = JSON_TYPE
     error: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,16 +71,29 @@ class Request:
         return self.service == "object"
 
 
-def parse(body: bytes, content_type: str) -> Request | Reply:
+def is_json(content_type: str) -> bool:
+    """Whether a request's content type is JSON's."""
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def unsupported_type(path: str, kind: str) -> Reply:
+    """Odoo 19's refusal of another content type at ``path``, a route of type ``kind``."""
+    page = _WRONG_TYPE_19.format(path=path, type=kind)
+    return Reply(415, page.encode(), HTML_TYPE)
+
+
+def parse(body: bytes, content_type: str, major: int) -> Request | Reply:
     """The call in a POST, or the refusal of one that is none."""
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        return Reply(400, _WRONG_TYPE.encode(), "text/html; charset=utf-8")
+    if not is_json(content_type):
+        if major >= 19:
+            return unsupported_type(PATH, "jsonrpc")
+        return Reply(400, _WRONG_TYPE.encode(), HTML_TYPE)
     try:
         envelope = orjson.loads(body)
     except orjson.JSONDecodeError:
         envelope = None
     if not isinstance(envelope, dict):
-        return Reply(400, b"Invalid JSON-RPC data", "text/html; charset=utf-8")
+        return Reply(400, b"Invalid JSON-RPC data", HTML_TYPE)
     params = envelope.get("params")
     params = params if isinstance(params, dict) else {}
     args = params.get("args")
@@ -83,31 +106,32 @@ def parse(body: bytes, content_type: str) -> Request | Reply:
 
 
 def answer(request: Request, service: Service) -> Reply:
-    """Carry the call out; errors of Odoo are answered with HTTP status 200, as Odoo 17 does."""
+    """Carry the call out; errors of Odoo are answered with HTTP status 200, as Odoo does."""
     try:
         result = _dispatch(request, service)
     except OdooError as error:
-        return error_reply(request, error)
+        return error_reply(request, error, service.major)
     except Exception as error:
         # As in Odoo: whatever goes wrong inside is told to the caller.
         kind = f"{type(error).__module__}.{type(error).__name__}"
-        return error_reply(request, OdooError(kind, str(error)))
+        return error_reply(request, OdooError(kind, str(error)), service.major)
     return Reply(200, orjson.dumps({"jsonrpc": "2.0", "id": request.id, "result": result}))
 
 
-def error_reply(request: Request, error: OdooError) -> Reply:
+def error_reply(request: Request, error: OdooError, major: int) -> Reply:
     """The answer that carries an error."""
-    kind = error.name.removeprefix("builtins.")
-    shown = repr(error.message) if kind == "KeyError" else error.message
-    debug = f"Traceback (most recent call last):\n  ... sandbox ...\n{kind}: {shown}"
+    message = error.said_by(major)
+    shown = repr(message) if error.kind == "KeyError" else message
+    trace = "" if major >= 19 and error.kind.endswith("AccessDenied") else TRACE
     data = {
         "name": error.name,
-        "debug": debug.rstrip(),
-        "message": error.message,
-        "arguments": [error.message],
+        "debug": f"{trace}{error.kind}: {shown}".rstrip(),
+        "message": message,
+        "arguments": [message],
         "context": {},
     }
-    content = {"code": 200, "message": "Odoo Server Error", "data": data}
+    code = 0 if major >= 19 else 200
+    content = {"code": code, "message": "Odoo Server Error", "data": data}
     body = orjson.dumps({"jsonrpc": "2.0", "id": request.id, "error": content})
     return Reply(200, body, error=error.name)
 
@@ -115,7 +139,7 @@ def error_reply(request: Request, error: OdooError) -> Reply:
 def _dispatch(request: Request, service: Service) -> Any:
     if request.service == "common":
         calls: dict[str, Callable[..., Any]] = {
-            "version": lambda: VERSION,
+            "version": lambda: service.version,
             "login": service.login,
             "authenticate": lambda db, login, key, _agent: service.login(db, login, key),
         }

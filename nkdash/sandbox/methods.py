@@ -11,13 +11,13 @@ from nkdash.sandbox.env import Env
 from nkdash.sandbox.errors import (
     OdooError,
     bad_arguments,
-    invalid_field,
     no_record_access,
     private_method,
     unknown_method,
     unknown_model,
+    unreadable_field,
 )
-from nkdash.sandbox.grouping import read_group
+from nkdash.sandbox.grouping import formatted_read_group, read_group
 from nkdash.sandbox.ordering import sort_rows
 from nkdash.sandbox.store import Table
 from nkdash.sandbox.values import EMPTY, plain
@@ -27,15 +27,7 @@ Record = dict[str, Any]
 
 def call(env: Env, model: str, method: str, args: Sequence[Any], kwargs: Record) -> Any:
     """Run one method as ``execute_kw`` would; raises ``OdooError``."""
-    if method.startswith("_"):
-        raise private_method(method)
-    if model not in env.world.tables:
-        raise unknown_model(model)
-    if method in _WRITES:
-        env.check_access(model, _WRITES[method])
-    function = _METHODS.get(method)
-    if function is None:
-        raise unknown_method(model, method)
+    function = find(env, model, method)
     try:
         bound = inspect.signature(function).bind(env, model, *args, **kwargs)
     except TypeError as cause:
@@ -43,10 +35,27 @@ def call(env: Env, model: str, method: str, args: Sequence[Any], kwargs: Record)
     return function(*bound.args, **bound.kwargs)
 
 
+def find(env: Env, model: str, method: str) -> Callable[..., Any]:
+    """The function behind a method, to be called with ``env`` and ``model`` first.
+
+    Raises ``OdooError`` for what Odoo would not call, and for everything that writes.
+    """
+    if method.startswith("_"):
+        raise private_method(model, method)
+    if model not in env.world.tables:
+        raise unknown_model(model)
+    if method in _WRITES:
+        env.check_access(model, _WRITES[method])
+    function = _METHODS.get(method)
+    if function is None or env.world.major < _SINCE.get(method, 0):
+        raise unknown_method(model, method)
+    return function
+
+
 def search(
     env: Env,
     model: str,
-    domain: Sequence[Any] = (),
+    domain: Sequence[Any],
     offset: int = 0,
     limit: int | None = None,
     order: str | None = None,
@@ -55,7 +64,7 @@ def search(
     return _page(env, model, domain, offset, limit, order)["id"].to_list()
 
 
-def search_count(env: Env, model: str, domain: Sequence[Any] = (), limit: int | None = None) -> int:
+def search_count(env: Env, model: str, domain: Sequence[Any], limit: int | None = None) -> int:
     """How many records match, at most ``limit``."""
     count = env.rows(model, domain).height
     return min(count, limit) if limit else count
@@ -128,6 +137,11 @@ def check_access_rights(env: Env, model: str, operation: str, raise_exception: b
     return True
 
 
+def has_access(env: Env, model: str, ids: Sequence[int], operation: str) -> bool:
+    """Whether the user may do this with the records (with none: with the model)."""
+    return check_access_rights(env, model, operation, raise_exception=False)
+
+
 def context_get(env: Env, model: str) -> Record:
     """The user's language and time zone."""
     if model != "res.users":
@@ -151,7 +165,7 @@ def _checked_fields(env: Env, model: str, fields: Sequence[str] | None) -> list[
     known = env.table(model).fields
     for name in fields or ():
         if name not in known:
-            raise invalid_field(model, name)
+            raise unreadable_field(model, name)
     # A binary is only ever answered when it is asked for.
     return list(fields or (n for n, field in known.items() if field.type != "binary"))
 
@@ -195,10 +209,15 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "search_read": search_read,
     "read": read,
     "read_group": read_group,
+    "formatted_read_group": formatted_read_group,
     "fields_get": fields_get,
     "check_access_rights": check_access_rights,
+    "has_access": has_access,
     "context_get": context_get,
 }
+_SINCE = {"formatted_read_group": 19, "has_access": 18}
+ON_RECORDS = frozenset({"read", "has_access"})
+"""Methods of records, whose ids come first; all others are the model's."""
 _WRITES = {
     "create": "create",
     "write": "write",

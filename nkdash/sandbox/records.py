@@ -19,7 +19,8 @@ def load_records(directory: Path) -> World:
     """Read ``directory/<model>.jsonl.gz`` with ``directory/../fields_get.json.gz``.
 
     Many2ones are recorded as ``[id, name]``: the names are kept, also those of models of which
-    no records were taken. Raises ``FileNotFoundError`` naming what is missing.
+    no records were taken. The fields tell the version of Odoo, 17 or 19. Raises
+    ``FileNotFoundError`` naming what is missing.
     """
     described = directory.resolve().parent / "fields_get.json.gz"
     if not described.is_file():
@@ -36,7 +37,21 @@ def load_records(directory: Path) -> World:
             fields = read_fields(fields_get[model])
             tables[model] = Table(model, fields, _frame(fields, _lines(path), names))
     named = {model: _with_names(table, names.get(model, {})) for model, table in tables.items()}
-    return World(named, names)
+    return World(named, names, _major(fields_get))
+
+
+# Fields that came with a version, by what they are of.
+_SINCE_19 = {
+    "account.tax": "price_include_override",
+    "res.users": "group_ids",
+    "uom.uom": "relative_factor",
+}
+
+
+def _major(fields_get: Mapping[str, Mapping[str, Any]]) -> int:
+    """The version that the records were taken of: 19 if any model has what only 19 has."""
+    newer = any(field in fields_get.get(model, {}) for model, field in _SINCE_19.items())
+    return 19 if newer else 17
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What is known of Odoo 17's models beyond their records: fields, orders, names, relations."""
+"""What is known of Odoo's models beyond their records: fields, orders, names, relations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -147,6 +147,7 @@ RELATED: dict[str, dict[str, str]] = {
     "pos.config": {"currency_id": "company_id.currency_id"},
     "product.product": {"partner_ref": "display_name", "code": "default_code"},
     "account.move": {"company_currency_id": "company_id.currency_id"},
+    "account.tax": {"company_price_include": "company_id.account_price_include"},
     "account.move.line": {"company_currency_id": "company_id.currency_id"},
     "stock.quant": {"product_categ_id": "product_id.categ_id"},
     "stock.move.line": {

@@ -1,4 +1,4 @@
-"""The HTTP server: Odoo's path, the control paths, and the faults that break them."""
+"""The HTTP server: Odoo's paths, the control paths, and the faults that break them."""
 
 import errno
 import select
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import orjson
 
-from nkdash.sandbox import jsonrpc
+from nkdash.sandbox import json2, jsonrpc
 from nkdash.sandbox.control import ACTIONS, Control
 from nkdash.sandbox.errors import OdooError
 from nkdash.sandbox.faults import Fault, Traffic
@@ -72,7 +72,7 @@ class SandboxServer:
         return {
             "ODOO_HOST": HOST,
             "ODOO_PORT": str(self.port),
-            "ODOO_PROTOCOL": "jsonrpc",
+            "ODOO_PROTOCOL": "json2" if self.service.major >= 19 else "jsonrpc",
             "ODOO_DB": self.service.db,
             "ODOO_USERNAME": self.service.username,
             "ODOO_API_KEY": self.service.api_key,
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path == jsonrpc.PATH:
+        if self.path == jsonrpc.PATH or (self._is_19 and self.path.startswith(json2.PATH)):
             self._odoo(body)
         elif self.path.startswith(CONTROL_PATH):
             self._send(self._controlled(self.path.removeprefix(CONTROL_PATH), body))
@@ -157,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.startswith(CONTROL_PATH):
             self._send(self._controlled(self.path.removeprefix(CONTROL_PATH), b"{}"))
+        elif self._is_19 and self.path == json2.VERSION_PATH:
+            self._send(json2.version(self.server.sandbox.service))
         elif self.path == jsonrpc.PATH:
             self._send(Reply(405, b"Method Not Allowed", "text/plain"))
         else:
@@ -165,10 +167,23 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Calls are logged by ``Traffic``, not on the terminal."""
 
+    @property
+    def _is_19(self) -> bool:
+        return self.server.sandbox.service.major >= 19
+
+    def _parsed(self, body: bytes) -> Request | json2.Request | Reply:
+        content_type = self.headers.get("Content-Type", "")
+        if self.path == jsonrpc.PATH:
+            return jsonrpc.parse(body, content_type, self.server.sandbox.service.major)
+        database = self.headers.get("X-Odoo-Database")
+        return json2.parse(
+            self.path, body, content_type, database, self.headers.get("Authorization")
+        )
+
     def _odoo(self, body: bytes) -> None:
         sandbox = self.server.sandbox
         started = time.perf_counter()
-        request = jsonrpc.parse(body, self.headers.get("Content-Type", ""))
+        request = self._parsed(body)
         if isinstance(request, Reply):
             self._send(request)
             return
@@ -197,15 +212,21 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._send(reply, fault.retry_after if fault else None)
 
-    def _faulty(self, request: Request, fault: Fault | None) -> Reply:
+    def _faulty(self, request: Request | json2.Request, fault: Fault | None) -> Reply:
+        service = self.server.sandbox.service
         match fault:
             case Fault(kind="http"):
                 return Reply(fault.status, b"sandbox fault", "text/plain")
             case Fault(kind="error"):
-                return jsonrpc.error_reply(request, OdooError(fault.name, fault.message))
+                error = OdooError(fault.name, fault.message)
+                if isinstance(request, json2.Request):
+                    return json2.error_reply(error)
+                return jsonrpc.error_reply(request, error, service.major)
             case Fault(kind="slow"):
                 self.server.sandbox.traffic.released.wait(fault.seconds)
-        return jsonrpc.answer(request, self.server.sandbox.service)
+        if isinstance(request, json2.Request):
+            return json2.answer(request, service)
+        return jsonrpc.answer(request, service)
 
     def _hang(self) -> None:
         """Say nothing until the fault is cleared, the server stops or the client gives up."""
@@ -229,6 +250,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(reply.body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
         if retry_after is not None:
             self.send_header("Retry-After", str(retry_after))
         self.end_headers()

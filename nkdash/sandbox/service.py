@@ -1,20 +1,16 @@
 """Odoo's services behind any wire format: version, log-in and model calls."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import polars as pl
 
 from nkdash.sandbox import methods, schema
 from nkdash.sandbox.env import Env, User
 from nkdash.sandbox.errors import access_denied, unknown_database
 from nkdash.sandbox.store import Store, World
 
-VERSION = {
-    "server_version": "17.0",
-    "server_version_info": [17, 0, 0, "final", 0, ""],
-    "server_serie": "17.0",
-    "protocol_version": 1,
-}
 ADMIN_ID = 2
 
 
@@ -30,6 +26,29 @@ class Service:
     db: str
     username: str
     api_key: str
+
+    def __post_init__(self) -> None:
+        self._call_administrator_by_name()
+
+    @property
+    def major(self) -> int:
+        """The version of Odoo that is played."""
+        return self.store.world.major
+
+    @property
+    def version(self) -> dict[str, Any]:
+        """What ``common.version`` says."""
+        return {
+            "server_version": f"{self.major}.0",
+            "server_version_info": [self.major, 0, 0, "final", 0, ""],
+            "server_serie": f"{self.major}.0",
+            "protocol_version": 1,
+        }
+
+    def user_of_key(self, key: str) -> int | None:
+        """The id of the user whose API key it is."""
+        users = self._user_ids(self.store.world)
+        return next((uid for login, uid in users.items() if key == self._key(login)), None)
 
     def login(self, db: str, username: str, key: str) -> int | bool:
         """The user's id, False for a wrong user or key; raises for an unknown database."""
@@ -55,9 +74,27 @@ class Service:
         if login is None or key != self._key(login):
             raise access_denied()
         rest = dict(kwargs)
-        context = rest.pop("context", None) or {}
-        env = Env(world, self._user(world, uid, login), context)
+        env = self.env(uid, rest.pop("context", None) or {})
         return methods.call(env, model, method, args, rest)
+
+    def env(self, uid: int, context: Mapping[str, Any]) -> Env:
+        """The world as the user ``uid`` sees it now."""
+        world = self.store.world
+        logins = {user_id: name for name, user_id in self._user_ids(world).items()}
+        return Env(world, self._user(world, uid, logins[uid]), dict(context))
+
+    def _call_administrator_by_name(self) -> None:
+        """Recorded and generated administrators have logins of their own."""
+        world = self.store.world
+        users = world.tables.get("res.users")
+        if users is None or "login" not in users.frame.columns:
+            return
+        frame = users.frame
+        if self.username not in frame["login"]:
+            named = pl.when(id=ADMIN_ID).then(pl.lit(self.username)).otherwise("login")
+            renamed = replace(users, frame=frame.with_columns(login=named))
+            tables = {**world.tables, "res.users": renamed}
+            self.store.world = replace(world, tables=tables)
 
     def _check_database(self, db: str) -> None:
         if db != self.db:

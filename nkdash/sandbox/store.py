@@ -38,11 +38,12 @@ class Table:
 
 @dataclass(frozen=True)
 class World:
-    """All tables at one moment, and the names of records that other records point to but that
-    are not held themselves."""
+    """All tables at one moment, the names of records that other records point to but that are not
+    held themselves, and the version of Odoo that they are of (``major``)."""
 
     tables: Mapping[str, Table]
     outside_names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    major: int = 17
 
     def field(self, model: str, name: str) -> Field | None:
         table = self.tables.get(model)
@@ -101,8 +102,10 @@ class World:
         if path is not None:
             return self.follow(model, rows, path).cast(dtype)
         formula = FORMULAS.get((model, name))
-        if formula is not None and set(formula.meta.root_names()) <= set(rows.columns):
-            return rows.with_columns(formula.alias(name))[name]
+        roots = set(formula.meta.root_names()) if formula is not None else set()
+        if formula is not None and all(self.field(model, root) for root in roots):
+            inputs = [self.values(model, rows, root).alias(root) for root in roots]
+            return rows.with_columns(inputs).with_columns(formula.alias(name))[name]
         return pl.Series(name, [None], dtype).new_from_index(0, rows.height)
 
     def follow(self, model: str, rows: pl.DataFrame, path: str) -> pl.Series:
@@ -191,6 +194,8 @@ def _payment_names(rows: pl.DataFrame) -> pl.Series:
 
 
 FORMULAS: dict[tuple[str, str], pl.Expr] = {
+    ("account.tax", "price_include"): pl.coalesce("price_include_override", "company_price_include")
+    == "tax_included",
     ("pos.order", "access_url"): pl.lit("#"),
     ("pos.order", "access_warning"): pl.lit(""),
     ("pos.order", "access_token"): pl.lit(""),

@@ -48,7 +48,7 @@ def literal(text: str) -> str:
 def create_table(table: Table, name: str) -> list[str]:
     """The statements that create ``table`` under the qualified ``name``, comments included."""
     columns = ", ".join(
-        f"{quoted(c.name)} {duckdb_type(c.dtype)}{'' if c.nullable else ' NOT NULL'}"
+        f"{quoted(c.name)} {duckdb_type(c.dtype)}{' NOT NULL' if _never_null(c) else ''}"
         for c in table.columns
     )
     return [
@@ -59,6 +59,10 @@ def create_table(table: Table, name: str) -> list[str]:
             for c in table.columns
         ),
     ]
+
+
+def _never_null(column: Column) -> bool:
+    return not column.nullable and column.severity == "error"
 
 
 def _comment(column: Column) -> str:

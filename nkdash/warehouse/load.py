@@ -1,4 +1,7 @@
-"""Bringing an open candidate up to the lake: partitions whose rows changed, days that vanished."""
+"""Bringing an open candidate up to the lake: partitions whose rows changed, days that vanished.
+
+A day that differs from Odoo stays as it was published before, or is left out.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +15,8 @@ import polars as pl
 from nkdash.catalog import Catalog
 from nkdash.contracts import Table
 from nkdash.lake import Layer, PartitionFile
-from nkdash.warehouse import manifest
+from nkdash.quality import verdicts
+from nkdash.warehouse import manifest, quarantine
 from nkdash.warehouse.ddl import create_table, quoted
 from nkdash.warehouse.derived import derived_tables
 from nkdash.warehouse.errors import PublishError
@@ -43,6 +47,7 @@ def create_statements(catalog: Catalog) -> list[str]:
     return [
         f"CREATE SCHEMA {BASE}",
         manifest.CREATE,
+        *create_table(verdicts.TABLE, verdicts.TABLE.name),
         *(s for table in star_tables(catalog) for s in create_table(table, qualified(table))),
     ]
 
@@ -52,33 +57,42 @@ def bring_up_to_date(
     root: Path,
     catalog: Catalog,
     files: Mapping[Key, PartitionFile],
+    earlier: Path | None = None,
 ) -> tuple[Touched, dict[str, int]]:
     """Make the candidate's lake tables and manifest equal the lake, which was listed as ``files``.
 
+    ``earlier`` is the version that a candidate built anew takes the days from that are held back.
     Returns the tables that changed (with their days, or None for a table without days), and the
     partitions replaced or removed by table. Raises PublishError, duckdb.Error.
     """
     known = manifest.read(connection)
+    facts = {qualified(table): table for table in catalog.facts}
     replaced: set[Key] = set()
     again: set[Key] = set()
     for round_ in range(1, _ROUNDS_FOR_CONSISTENT + 1):
-        entries = manifest.describe(files, known, catalog)
+        described = manifest.describe(files, known, catalog)
         # A partition that moved while it was loaded is loaded again, whatever its hash says.
         stale = {
             key
-            for key, entry in entries.items()
-            if key in again or key not in known or known[key].rows_sha256 != entry.rows_sha256
+            for key, entry in described.items()
+            if key in again or not manifest.same_rows(entry, known.get(key))
         }
-        gone = known.keys() - entries.keys()
+        gone = known.keys() - described.keys()
         failure: duckdb.Error | None = None
         try:
             with _transaction(connection):
+                quarantine.load_verdicts(connection, files, stale, gone)
+                held = quarantine.held_days(connection)
+                carried = quarantine.carry_over(connection, earlier, facts, held)
+                entries = manifest.hold_back(described, known | carried, held)
+                stale &= {key for key, entry in entries.items() if entry is described.get(key)}
+                gone = known.keys() - entries.keys()
                 _replace(connection, catalog, files, stale, gone)
                 manifest.write(connection, entries.values())
         except duckdb.Error as error:
             failure = error
         else:
-            known = entries
+            known, earlier = entries, None
             replaced |= stale | gone
         listed = manifest.list_lake(root, catalog)
         moved = {key for key in files.keys() | listed.keys() if files.get(key) != listed.get(key)}

@@ -1,11 +1,12 @@
 """Which files of the lake a snapshot holds: listing the lake and comparing it with the manifest.
 
-The manifest is a table inside the snapshot, one row a file: star-schema files, whose rows are in
-the snapshot, and raw files of the datasets, of which only rows and as-of are told.
+The manifest is a table inside the snapshot, one row a file: star-schema files and verdicts of the
+reconciliation, whose rows are in the snapshot, and raw files of the datasets, of which only rows
+and as-of are told. Of a day that is held back it still tells the files whose rows were published.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -72,6 +73,8 @@ def _files(root: Path, catalog: Catalog) -> Iterator[tuple[Layer, PartitionFile]
     for dataset in catalog.datasets:
         for file in list_days(root, Layer.RAW, dataset.name):
             yield Layer.RAW, file
+        for file in list_days(root, Layer.QUALITY, dataset.name):
+            yield Layer.QUALITY, file
     for fact in catalog.facts:
         for file in list_days(root, Layer.STAR, fact.name):
             yield Layer.STAR, file
@@ -125,6 +128,26 @@ def describe(
     with ThreadPoolExecutor(_READERS) as pool:
         anew = {e.key: e for e in pool.map(entry, files.keys() - same.keys()) if e}
     return same | anew
+
+
+def same_rows(entry: Entry, known: Entry | None) -> bool:
+    """Whether the snapshot, whose manifest has ``known``, holds the rows of ``entry``."""
+    if known is None or entry.rows_sha256 != known.rows_sha256:
+        return False
+    # The hash of verdicts leaves out when they were made.
+    return entry.layer != Layer.QUALITY or entry.as_of == known.as_of
+
+
+def hold_back(
+    entries: Mapping[Key, Entry], known: Mapping[Key, Entry], held: Collection[tuple[str, date]]
+) -> dict[Key, Entry]:
+    """``entries``, but of the ``held`` (dataset, day) what is ``known``, be that nothing."""
+
+    def is_held(entry: Entry) -> bool:
+        return entry.layer != Layer.QUALITY and (entry.dataset, entry.day) in held
+
+    new = {key: entry for key, entry in entries.items() if not is_held(entry)}
+    return new | {key: entry for key, entry in known.items() if is_held(entry)}
 
 
 def read(connection: duckdb.DuckDBPyConnection) -> dict[Key, Entry]:

@@ -22,16 +22,24 @@ from nkdash.catalog import Catalog
 from nkdash.clock import utc_now
 from nkdash.lake import Layer, PartitionFile
 from nkdash.settings import Settings
-from nkdash.warehouse import manifest
+from nkdash.warehouse import manifest, quarantine
 from nkdash.warehouse.ddl import fingerprint
-from nkdash.warehouse.derived import create_macros, derived_tables, refresh, sql_files
+from nkdash.warehouse.derived import (
+    column_notes,
+    comment_columns,
+    create_macros,
+    derived_tables,
+    refresh,
+    set_variables,
+    sql_files,
+)
 from nkdash.warehouse.errors import (
     BrokenWarehouseError,
     CheckFailedError,
     NothingToPublishError,
     PublishError,
 )
-from nkdash.warehouse.load import bring_up_to_date, create_statements
+from nkdash.warehouse.load import bring_up_to_date, create_statements, star_tables
 from nkdash.warehouse.manifest import Entry, Key
 from nkdash.warehouse.snapshot import SCHEMA_VERSION, open_snapshot
 from nkdash.warehouse.verify import read_whole, remarks, verify
@@ -82,11 +90,15 @@ class _Base:
     path: Path
     entries: Mapping[Key, Entry]
     rows: Mapping[str, int]
+    held: frozenset[quarantine.Day]
 
 
 @dataclass(frozen=True)
 class _Order:
-    """What to build: the lake as listed, the tables' definitions and the marks of the version."""
+    """What to build: the lake as listed, the tables' definitions and the marks of the version.
+
+    ``earlier`` is the version from which days are kept that differ from Odoo.
+    """
 
     settings: Settings
     catalog: Catalog
@@ -95,6 +107,7 @@ class _Order:
     shape: str
     version: int
     published_at: datetime
+    earlier: Path | None
 
 
 def publish(settings: Settings, catalog: Catalog) -> PublishResult:
@@ -148,13 +161,16 @@ def _publish(settings: Settings, catalog: Catalog, started: float) -> PublishRes
     )
     notes: list[str] = []
     pointed, last_version = _pointed(folder, notes)
-    base = _base(folder, pointed, shape, notes)
+    earlier = _newest(folder, pointed)
+    base = _base(earlier, pointed, shape, notes)
     if pointed and base and base.path == pointed.path and _nothing_new(files, base, catalog):
         seconds = time.perf_counter() - started
         return PublishResult(pointed.version, pointed.path, {}, base.rows, seconds, True)
 
     published_at = utc_now(settings).replace(tzinfo=None)
-    order = _Order(settings, catalog, files, creation, shape, last_version + 1, published_at)
+    order = _Order(
+        settings, catalog, files, creation, shape, last_version + 1, published_at, earlier
+    )
     candidate = candidate_path(folder)
     try:
         try:
@@ -185,14 +201,19 @@ def _pointed(folder: Path, notes: list[str]) -> tuple[Published | None, int]:
     return pointed, max([0, *versions_on_disk(folder), pointed.version if pointed else 0])
 
 
-def _base(folder: Path, pointed: Published | None, shape: str, notes: list[str]) -> _Base | None:
-    """The version to start from, None where the snapshot must be built from the lake alone."""
+def _newest(folder: Path, pointed: Published | None) -> Path | None:
+    """File of the current version, else of the newest one there is."""
     versions = versions_on_disk(folder)
     if pointed and pointed.version in versions:
-        path = pointed.path
-    elif versions:
-        path = versions[max(versions)]
-    else:
+        return pointed.path
+    return versions[max(versions)] if versions else None
+
+
+def _base(
+    path: Path | None, pointed: Published | None, shape: str, notes: list[str]
+) -> _Base | None:
+    """The version to start from, None where the snapshot must be built from the lake alone."""
+    if path is None:
         return None
     try:
         if pointed and path == pointed.path:
@@ -203,7 +224,8 @@ def _base(folder: Path, pointed: Published | None, shape: str, notes: list[str])
             if found != [(shape,)]:
                 notes.append(f"the tables' definition changed after {path.name}: built anew")
                 return None
-            return _Base(path, manifest.read(connection), _rows(connection))
+            held = quarantine.held_days(connection)
+            return _Base(path, manifest.read(connection), _rows(connection), held)
         finally:
             connection.close()
     except (duckdb.Error, BrokenWarehouseError) as error:
@@ -212,9 +234,9 @@ def _base(folder: Path, pointed: Published | None, shape: str, notes: list[str])
 
 
 def _nothing_new(files: Mapping[Key, PartitionFile], base: _Base, catalog: Catalog) -> bool:
-    if files.keys() != base.entries.keys():
-        return False
-    entries = manifest.describe(files, base.entries, catalog)
+    # Where a verdict is new, its footer is; else the days held back are the same.
+    described = manifest.describe(files, base.entries, catalog)
+    entries = manifest.hold_back(described, base.entries, base.held)
     return {k: e.footer for k, e in entries.items()} == {
         k: e.footer for k, e in base.entries.items()
     }
@@ -233,9 +255,11 @@ def _build(
         else:
             for statement in order.creation:
                 connection.execute(statement)
-        connection.execute("SET VARIABLE cost_fallback = ?", [order.settings.nkdash_cost_fallback])
-        touched, counts = bring_up_to_date(connection, root, catalog, order.files)
+        set_variables(connection, order.settings)
+        earlier = None if base else order.earlier
+        touched, counts = bring_up_to_date(connection, root, catalog, order.files, earlier)
         refresh(connection, derived_tables(), {**touched, manifest.TABLE: None})
+        comment_columns(connection, column_notes(star_tables(catalog)))
         create_macros(connection)
         verify(connection, catalog)
         connection.execute(

@@ -19,7 +19,9 @@ INCLUDED, EXCLUDED, SURCHARGE = 1, 2, 3
 TAXES = pl.DataFrame(
     {
         "tax_id": [INCLUDED, EXCLUDED, SURCHARGE],
+        "name": ["PPN 11 % incl", "PPN 11 %", "PB1 5 %"],
         "rate": [11.0, 11.0, 5.0],
+        "charged_rate": [11.0, 11.0, 5.0],
         "price_included": [True, False, False],
     }
 ).lazy()

@@ -1,4 +1,4 @@
-"""A tiny HTTP server that answers JSON-RPC calls with whatever a test tells it to."""
+"""A tiny HTTP server that answers JSON-RPC and JSON-2 calls with whatever a test tells it to."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,13 +26,15 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call:
-    """One JSON-RPC call as it came in. ``model`` is empty for the common service."""
+    """One call as it came in. ``service`` is ``json2`` for JSON-2, whose headers are kept, and
+    ``web`` for GET. ``model`` is empty for the common service."""
 
     service: str
     model: str
     method: str
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 Answer = Callable[[Call], Any]
@@ -40,6 +42,11 @@ Answer = Callable[[Call], Any]
 
 def result(value: Any) -> Reply:
     return Reply(body=orjson.dumps({"jsonrpc": "2.0", "id": 1, "result": value}))
+
+
+def json2_error(status: int, name: str, message: str) -> Reply:
+    body = {"name": name, "message": message, "arguments": [message], "debug": "Traceback: frames"}
+    return Reply(status, orjson.dumps(body))
 
 
 def odoo_error(name: str, message: str) -> Reply:
@@ -67,10 +74,24 @@ def serve(answer: Answer, *, ssl_context: Any = None) -> Iterator[Stub]:
 
         def do_POST(self) -> None:
             payload = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            call = parse(payload["params"])
+            if self.path == "/jsonrpc":
+                self._answer(parse(payload["params"]))
+            else:
+                model, method = self.path.removeprefix("/json/2/").split("/")
+                self._answer(Call("json2", model, method, [], payload, dict(self.headers)))
+
+        def do_GET(self) -> None:
+            self._answer(Call("web", "", self.path, [], {}, dict(self.headers)))
+
+        def _answer(self, call: Call) -> None:
             stub.calls.append(call)
             value = answer(call)
-            self._send(value if isinstance(value, Reply) else result(value))
+            if isinstance(value, Reply):
+                self._send(value)
+            elif call.service in ("json2", "web"):
+                self._send(Reply(body=orjson.dumps(value)))
+            else:
+                self._send(result(value))
 
         def _send(self, reply: Reply) -> None:
             self.send_response(reply.status)

@@ -24,7 +24,9 @@ from nkdash.odoo import (
     Stats,
     TransientOdooError,
 )
-from nkdash.odoo.transport import READ_METHODS, JsonRpcTransport
+from nkdash.odoo.choice import transport_for
+from nkdash.odoo.transport import JsonRpcTransport
+from nkdash.odoo.wire import READ_METHODS
 from nkdash_tests.odoo.conftest import Connect
 from nkdash_tests.odoo.stub import (
     KEY,
@@ -63,7 +65,7 @@ PERMANENT_REPLIES: dict[str, tuple[Reply, type[OdooError], str]] = {
     "to https": (
         Reply(301, headers={"Location": "https://erp.example.com/jsonrpc"}),
         OdooConfigurationError,
-        "ODOO_PROTOCOL=jsonrpc+ssl",
+        "Add +ssl to ODOO_PROTOCOL",
     ),
     "elsewhere": (
         Reply(302, headers={"Location": "http://other.example.com/"}),
@@ -92,7 +94,7 @@ PERMANENT_REPLIES: dict[str, tuple[Reply, type[OdooError], str]] = {
 
 
 def count_orders(connection: OdooConnection, stats: Stats | None = None) -> Any:
-    transport = JsonRpcTransport(connection, stats or Stats())
+    transport = transport_for(connection, stats or Stats())
     try:
         return transport.execute(2, "pos.order", "search_count", [[]], {})
     finally:
@@ -238,7 +240,7 @@ class Pauses(threading.Event):
 
 def pauses(connection: OdooConnection) -> list[float]:
     transport = JsonRpcTransport(connection, Stats())
-    transport._closing = recorder = Pauses()
+    transport._wire._closing = recorder = Pauses()
     try:
         with pytest.raises(TransientOdooError):
             transport.execute(2, "pos.order", "search_count", [[]], {})
@@ -320,8 +322,10 @@ def tls_stub(authority: trustme.CA) -> Iterator[Stub]:
         yield stub
 
 
+@pytest.mark.parametrize("protocol", ["jsonrpc+ssl", "json2+ssl"])
 def test_a_private_ca_is_trusted_when_named_even_beside_an_environment_bundle(
     connect: Connect,
+    protocol: str,
     tls_stub: Stub,
     authority: trustme.CA,
     tmp_path: Path,
@@ -331,15 +335,16 @@ def test_a_private_ca_is_trusted_when_named_even_beside_an_environment_bundle(
     authority.cert_pem.write_to_path(mine)
     trustme.CA().cert_pem.write_to_path(other)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
-    assert count_orders(connect(tls_stub.port, protocol="jsonrpc+ssl", ca_file=mine)) == 42
+    assert count_orders(connect(tls_stub.port, protocol=protocol, ca_file=mine)) == 42
 
 
+@pytest.mark.parametrize("protocol", ["jsonrpc+ssl", "json2+ssl"])
 def test_an_untrusted_certificate_fails_at_once_and_names_the_setting(
-    connect: Connect, tls_stub: Stub
+    connect: Connect, tls_stub: Stub, protocol: str
 ) -> None:
     before = len(tls_stub.calls)
     with pytest.raises(OdooConfigurationError, match=r"is not trusted.*ODOO_CA_FILE"):
-        count_orders(connect(tls_stub.port, protocol="jsonrpc+ssl"))
+        count_orders(connect(tls_stub.port, protocol=protocol))
     assert len(tls_stub.calls) == before
 
 
@@ -354,7 +359,7 @@ def test_cookies_are_not_kept_between_calls(connect: Connect) -> None:
     with serve(lambda call: reply) as stub:
         transport = JsonRpcTransport(connect(stub.port), Stats())
         transport.execute(2, "pos.order", "search_count", [[]], {})
-        assert len(transport._session.cookies) == 0
+        assert len(transport._wire._session.cookies) == 0
         transport.close()
 
 

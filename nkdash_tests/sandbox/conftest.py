@@ -1,4 +1,4 @@
-"""A slice of recorded Odoo 17 answers, and servers over it."""
+"""Slices of recorded Odoo 17 and 19 answers, and servers over them."""
 
 import gzip
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ import requests
 from nkdash.sandbox import SandboxServer, World, load_records, serve
 
 DATA = Path(__file__).parent / "data" / "17"
+DATA_19 = Path(__file__).parents[1] / "data" / "19"
 KEY = "the-key"
 
 
@@ -49,6 +50,25 @@ class Client:
         assert "error" not in answer, answer["error"]["data"]["debug"]
         return answer["result"]
 
+    def json2(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = KEY,
+        db: str | None = "nk19",
+        content_type: str = "application/json",
+    ) -> requests.Response:
+        """A JSON-2 call; ``path`` as ``model/method``."""
+        headers = {"Content-Type": content_type}
+        if key is not None:
+            headers["Authorization"] = f"bearer {key}"
+        if db is not None:
+            headers["X-Odoo-Database"] = db
+        content = orjson.dumps({} if body is None else body)
+        url = f"{self.server.url}/json/2/{path}"
+        return self.session.post(url, data=content, headers=headers, timeout=10)
+
     def error(self, model: str, method: str, *args: Any, **kwargs: Any) -> tuple[str, str]:
         data = self.raw(model, method, *args, **kwargs).json()["error"]["data"]
         return data["name"], data["message"]
@@ -84,15 +104,41 @@ def reader(world: World) -> Iterator[Client]:
         yield Client(server, session)
 
 
+@pytest.fixture(scope="session")
+def world_19() -> World:
+    return load_records(DATA_19 / "records")
+
+
+@pytest.fixture(scope="module")
+def reader_19(world_19: World) -> Iterator[Client]:
+    """As ``reader``, of an Odoo 19."""
+    with (
+        serve(world_19, db="nk19", username="admin", api_key=KEY) as server,
+        requests.Session() as session,
+    ):
+        yield Client(server, session)
+
+
+@pytest.fixture
+def client_19(world_19: World) -> Iterator[Client]:
+    """As ``client``, of an Odoo 19."""
+    with (
+        serve(world_19, db="nk19", username="admin", api_key=KEY) as server,
+        requests.Session() as session,
+    ):
+        yield Client(server, session)
+
+
 class RecordedRows:
     """The recorded lines as they are, read without any of the sandbox's code."""
 
-    def __init__(self) -> None:
+    def __init__(self, data: Path = DATA) -> None:
+        self._data = data
         self._read: dict[str, list[dict[str, Any]]] = {}
 
     def __getitem__(self, model: str) -> list[dict[str, Any]]:
         if model not in self._read:
-            packed = (DATA / "records" / f"{model}.jsonl.gz").read_bytes()
+            packed = (self._data / "records" / f"{model}.jsonl.gz").read_bytes()
             lines = gzip.decompress(packed).splitlines()
             self._read[model] = [orjson.loads(line) for line in lines]
         return self._read[model]

@@ -38,13 +38,13 @@ def test_call(pair: dict[str, Any], reader: Client, recorded: RecordedRows) -> N
     assert set(got) == set(wanted)
     assert (got["jsonrpc"], got["id"]) == (wanted["jsonrpc"], wanted["id"])
     if "error" in wanted:
-        _same_error(got["error"], wanted["error"])
+        same_error(got["error"], wanted["error"])
         return
     args = pair["request"]["params"]["args"]
     if "search_count" in args:
         assert got["result"] == len(recorded["pos.order.line"])
-    elif _is_records(wanted["result"]):
-        _same_records(args[3], got["result"], wanted["result"], recorded)
+    elif is_records(wanted["result"]):
+        same_records(args[3], got["result"], wanted["result"], recorded, FIELDS, CHANGED_SINCE)
     elif "read_group" in args:
         assert len(got["result"]) == 2
         assert got["result"] == wanted["result"]
@@ -52,7 +52,7 @@ def test_call(pair: dict[str, Any], reader: Client, recorded: RecordedRows) -> N
         assert got["result"] == wanted["result"]
 
 
-def _same_error(got: dict[str, Any], wanted: dict[str, Any]) -> None:
+def same_error(got: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert (got["code"], got["message"]) == (wanted["code"], wanted["message"])
     debug, known_debug = got["data"].pop("debug"), wanted["data"]["debug"]
     assert got["data"] == {key: v for key, v in wanted["data"].items() if key != "debug"}
@@ -60,26 +60,33 @@ def _same_error(got: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert debug.splitlines()[-1] == known_debug.splitlines()[-1]
 
 
-def _is_records(result: Any) -> bool:
+def is_records(result: Any) -> bool:
     return isinstance(result, list) and bool(result) and isinstance(result[0].get("id"), int)
 
 
-def _same_records(model: str, got: Any, wanted: Any, recorded: RecordedRows) -> None:
+def same_records(
+    model: str,
+    got: Any,
+    wanted: Any,
+    recorded: RecordedRows,
+    fields: dict[str, Any],
+    changed: set[tuple[str, str]],
+) -> None:
     assert [row["id"] for row in got] == [row["id"] for row in wanted]
     held = set(recorded[model][0])
     for row, known in zip(got, wanted, strict=True):
         assert set(row) == set(known)
         assert next(iter(row)) == "id"
         for name, value in known.items():
-            if name in held and (model, name) not in CHANGED_SINCE:
+            if name in held and (model, name) not in changed:
                 assert row[name] == value, name
             else:
                 # Computed by Odoo: only the kind of value is promised.
-                assert _kind(model, name, row[name]), (name, row[name], value)
+                assert _kind(fields, model, name, row[name]), (name, row[name], value)
 
 
-def _kind(model: str, name: str, value: Any) -> bool:
-    kind = FIELDS[model][name]["type"] if name in FIELDS[model] else "one2many"
+def _kind(fields: dict[str, Any], model: str, name: str, value: Any) -> bool:
+    kind = fields[model][name]["type"] if name in fields[model] else "one2many"
     match kind:
         case "integer":
             return isinstance(value, int) and not isinstance(value, bool)

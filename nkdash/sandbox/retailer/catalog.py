@@ -15,17 +15,23 @@ IDR, USD = 12, 1
 COMPANY = 1
 UNITS, DOZENS = 1, 2
 TAX_EXCLUDED, TAX_INCLUDED = 1, 7
+BILL_TAX, BILL_TAX_INCLUDED, WITHHELD = 2, 8, 9
 QRIS, DEBIT, CREDIT, EWALLET, ON_ACCOUNT = 1, 2, 3, 4, 5
 FIRST_CASH = 11
-FIRST_USER = 6
+ADMIN_USER, FIRST_USER = 2, 6
 FIRST_SHOP = 2
 FIRST_EMPLOYEE = 1
 EMPLOYEES_PER_SHOP = 4
 FIRST_PRINCIPAL = 101
+FIRST_SERVICE, FIRST_BUSINESS = 151, 201
 FIRST_CUSTOMER = 1001
 BAG, VOUCHER, FACIAL, CLASS, GIFT = 1, 2, 3, 4, 5
 FIRST_PRODUCT = 11
 SPECIALS = 5
+
+SALES_JOURNAL, BILLS_JOURNAL, MISC_JOURNAL, POS_JOURNAL = 1, 2, 3, 4
+RECEIPTS, DELIVERIES, INTERNAL, POS_ORDERS = 1, 2, 3, 4
+MAIN_WAREHOUSE = 1
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -37,7 +43,8 @@ class Catalog:
 
     ``prices`` are whole rupiah, ``taxes`` the tax id or 0, ``share`` the cumulated popularity,
     ``companions`` a product often bought with each. ``products`` has product_id, label and cost
-    of all products, the special ones too.
+    of all products, the special ones too; for those that stock moves are made of also vendor (its
+    number), storable and lot_id.
     """
 
     tables: dict[str, Table]
@@ -49,21 +56,32 @@ class Catalog:
     companions: Ints
     customers: int
 
+    @property
+    def popularity(self) -> Floats:
+        """Each regular product's share of what is sold, not cumulated."""
+        return np.diff(self.share, prepend=0.0)
+
 
 def build_catalog(seed: int, products: int, customers: int) -> Catalog:
     """Everything but sales; the same arguments give the same catalog."""
     rng = np.random.default_rng([seed, 1])
     regular = max(1, products - SPECIALS)
     goods = _goods(rng, regular)
+    vendor = _vendors(goods["brand"])
     tables = [
         *_company(),
         *_people(rng, customers),
         *_shops(),
         *_categories_and_brands(),
-        *_products(goods),
+        *_products(goods, vendor),
     ]
     by_model = {t.model: t for t in tables}
     template, product = (by_model[m].frame for m in ("product.template", "product.product"))
+    kind = template["type"]
+    number = pl.Series(np.concatenate([np.full(SPECIALS, len(vendor_names()) - 1), vendor]))
+    lot = pl.select(
+        pl.when(template["tracking"] == "lot").then(template["id"] - FIRST_PRODUCT + 1)
+    ).to_series()
     return Catalog(
         tables=by_model,
         products=pl.DataFrame(
@@ -73,6 +91,9 @@ def build_catalog(seed: int, products: int, customers: int) -> Catalog:
                     pl.format("[{}] {}", template["default_code"], template["name"])
                 ).to_series(),
                 "cost": product["standard_price"],
+                "vendor": pl.select(pl.when(kind != "service").then(number)).to_series(),
+                "storable": kind == "product",
+                "lot_id": lot,
             }
         ),
         prices=goods["price"],
@@ -93,6 +114,37 @@ def employee_names() -> list[str]:
     first, last = lore()["first_names"], lore()["last_names"]
     many = len(shop_names()) * EMPLOYEES_PER_SHOP
     return [f"{first[(7 * n) % len(first)]} {last[(11 * n) % len(last)]}" for n in range(many)]
+
+
+def shop_warehouse(shop: int) -> int:
+    """The warehouse of a shop by its number."""
+    return MAIN_WAREHOUSE + 1 + shop
+
+
+def picking_type(warehouse: int, kind: int) -> int:
+    """The picking type of one of the four kinds in a warehouse."""
+    return 10 * warehouse + kind
+
+
+def vendor_names() -> list[str]:
+    """The vendors of goods by their number: the principals, then the maker of all else."""
+    return [*_principals(), lore()["own_brand_maker"]]
+
+
+def vendor_tax(vendor: int) -> int:
+    """The tax on a vendor's bills: most add it, some prices hold it, a few charge none (0)."""
+    return {3: BILL_TAX_INCLUDED, 7: BILL_TAX_INCLUDED, 5: 0}.get(vendor, BILL_TAX)
+
+
+def _principals() -> list[str]:
+    return sorted({brand["principal"] for brand in lore()["brands"] if brand["principal"]})
+
+
+def _vendors(brand: Ints) -> Ints:
+    """The number of the vendor of each regular product."""
+    names = vendor_names()
+    of_brand = [names.index(b["principal"] or names[-1]) for b in lore()["brands"]]
+    return np.array(of_brand, dtype=np.int64)[brand]
 
 
 def _company() -> list[Table]:
@@ -124,6 +176,7 @@ def _company() -> list[Table]:
                 "account_sale_tax_id": TAX_INCLUDED,
             },
         ),
+        table("uom.category", {"id": [1], "name": "Unit"}),
         table(
             "uom.uom",
             {
@@ -141,17 +194,23 @@ def _company() -> list[Table]:
         table(
             "account.tax",
             {
-                "id": [TAX_EXCLUDED, 2, TAX_INCLUDED],
-                "name": ["PPN 11%", "PPN Masukan 11%", "PPN 11% (incl)"],
-                "amount": 11.0,
+                "id": [TAX_EXCLUDED, BILL_TAX, TAX_INCLUDED, BILL_TAX_INCLUDED, WITHHELD],
+                "name": [
+                    "PPN 11%",
+                    "PPN Masukan 11%",
+                    "PPN 11% (incl)",
+                    "PPN Masukan 11% (incl)",
+                    "PPh 23 -2%",
+                ],
+                "amount": [11.0, 11.0, 11.0, 11.0, -2.0],
                 "amount_type": "percent",
-                "type_tax_use": ["sale", "purchase", "sale"],
-                "price_include": [False, False, True],
+                "type_tax_use": ["sale", "purchase", "sale", "purchase", "purchase"],
+                "price_include": [False, False, True, True, False],
                 "include_base_amount": False,
                 "sequence": 1,
                 "active": True,
                 "company_id": COMPANY,
-                "invoice_label": ["PPN 11%", "PPN-M 11%", "PPN 11% incl"],
+                "invoice_label": ["PPN 11%", "PPN-M 11%", "PPN 11% incl", "PPN-M incl", "PPh 23"],
             },
         ),
     ]
@@ -160,7 +219,8 @@ def _company() -> list[Table]:
 def _people(rng: np.random.Generator, customers: int) -> list[Table]:
     content = lore()
     shops, staff = len(shop_names()), employee_names()
-    principals = sorted({b["principal"] for b in content["brands"] if b["principal"]})
+    vendors, services = vendor_names(), [service["vendor"] for service in content["services"]]
+    businesses = content["businesses"]
     first, last = pl.Series(content["first_names"]), pl.Series(content["last_names"])
     given = first[rng.integers(0, first.len(), customers)]
     family = last[rng.integers(0, last.len(), customers)]
@@ -169,11 +229,12 @@ def _people(rng: np.random.Generator, customers: int) -> list[Table]:
     owners = [content["company"], "OdooBot", "Administrator"]
     user_ids = [1, 2, *range(FIRST_USER, FIRST_USER + shops)]
     user_partners = [2, 3, *range(11, 11 + shops)]
-    names = pl.concat(
-        [pl.Series(owners), pl.Series(staff[::EMPLOYEES_PER_SHOP]), pl.Series(principals), people]
-    )
+    known = [owners, staff[::EMPLOYEES_PER_SHOP], vendors, services, businesses]
+    names = pl.concat([*(pl.Series(group) for group in known), people])
     ids = [1, 2, 3, *range(11, 11 + shops)]
-    ids += [FIRST_PRINCIPAL + n for n in range(len(principals))]
+    ids += [FIRST_PRINCIPAL + n for n in range(len(vendors))]
+    ids += [FIRST_SERVICE + n for n in range(len(services))]
+    ids += [FIRST_BUSINESS + n for n in range(len(businesses))]
     ids += [FIRST_CUSTOMER + n for n in range(customers)]
     others = len(ids) - customers
     numbers = np.arange(len(ids))
@@ -190,8 +251,10 @@ def _people(rng: np.random.Generator, customers: int) -> list[Table]:
             "type": "contact",
             "lang": "en_US",
             "phone": pl.concat([none, phones]),
-            "customer_rank": np.where(numbers >= others, 1, 0),
-            "supplier_rank": np.where(is_company & (numbers > 0), 1, 0),
+            "customer_rank": np.where(numbers >= others - len(businesses), 1, 0),
+            "supplier_rank": np.where(
+                is_company & (numbers > 0) & (numbers < others - len(businesses)), 1, 0
+            ),
             "partner_share": numbers >= 3 + shops,
             "commercial_partner_id": np.array(ids),
         },
@@ -243,6 +306,12 @@ def _shops() -> list[Table]:
             "module_pos_hr": True,
             "payment_method_ids": [[till, *shared] for till in cash],
             "iface_tax_included": "total",
+            "warehouse_id": [shop_warehouse(shop) for shop in range(len(names))],
+            "picking_type_id": [
+                picking_type(shop_warehouse(shop), POS_ORDERS) for shop in range(len(names))
+            ],
+            "journal_id": POS_JOURNAL,
+            "invoice_journal_id": SALES_JOURNAL,
         },
     )
     methods = table(
@@ -301,7 +370,7 @@ def _category_id(name: str) -> int:
 def _categories_and_brands() -> list[Table]:
     rows = _categories()
     brands = lore()["brands"]
-    principals = sorted({b["principal"] for b in brands if b["principal"]})
+    principals = _principals()
     return [
         table("product.category", {key: [row[key] for row in rows] for key in rows[0]}),
         table(
@@ -383,7 +452,7 @@ def _ean13(twelve: int) -> str:
     return f"{digits}{-total % 10}"
 
 
-def _products(goods: dict[str, Any]) -> list[Table]:
+def _products(goods: dict[str, Any], vendor: Ints) -> list[Table]:
     many = len(goods["price"])
     service, packing = _category_id("Layanan"), _category_id("Kemasan & Voucher")
     ids = np.concatenate(
@@ -404,6 +473,10 @@ def _products(goods: dict[str, Any]) -> list[Table]:
     prices = np.concatenate([[1_000, 0, 185_000, 250_000, 0], goods["price"]]).astype(float)
     special_tax = [[TAX_INCLUDED], [], [TAX_INCLUDED], [TAX_INCLUDED], [TAX_INCLUDED]]
     tax_lists = special_tax + [[int(t)] if t else [] for t in goods["tax"]]
+    charged = [BILL_TAX] * SPECIALS + [vendor_tax(int(number)) for number in vendor]
+    # A few are kept by lot; each of them has one lot for good.
+    by_lot = np.arange(many) % 97 == 13
+    tracking = ["none"] * SPECIALS + np.where(by_lot, "lot", "none").tolist()
     brands = pl.Series([None] * SPECIALS + (goods["brand"] + 1).tolist(), dtype=pl.Int64)
     active = np.concatenate([[True] * SPECIALS, goods["active"]])
     template = {
@@ -420,13 +493,14 @@ def _products(goods: dict[str, Any]) -> list[Table]:
         "uom_id": UNITS,
         "uom_po_id": UNITS,
         "taxes_id": tax_lists,
+        "supplier_taxes_id": [[tax] if tax else [] for tax in charged],
         "active": active,
         "sale_ok": True,
         "purchase_ok": True,
         "available_in_pos": True,
         "priority": "0",
         "sequence": 1,
-        "tracking": "none",
+        "tracking": tracking,
     }
     product = {
         "id": ids,

@@ -29,7 +29,7 @@ LINES_MAX = 12
 SLOTS = 24
 """Line ids for an order: its goods, then bag, gift, service and voucher."""
 _BAG_SLOT, _GIFT_SLOT, _SERVICE_SLOT, _VOUCHER_SLOT = 14, 15, 16, 17
-_DAY = 86_400
+DAY = 86_400
 _LINE_COUNTS = np.cumsum([0.27, 0.25, 0.17, 0.11, 0.075, 0.05, 0.03, 0.02, 0.012, 0.008, 0.003])
 _WEEKDAYS = (0.84, 0.82, 0.88, 0.93, 1.12, 1.42, 1.36)
 _DAYTIME = (0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 5, 7, 9, 7, 6, 7, 8, 10, 12, 13, 10, 4, 0, 0)
@@ -63,6 +63,16 @@ class Calendar:
     last: int
     now: int
 
+    @property
+    def supplied_from(self) -> int:
+        """The Monday whose week's sales are what the first week shown is supplied for."""
+        return 7 * (self.first // 7 - 1)
+
+    @property
+    def drawn_from(self) -> int:
+        """The first day drawn: Sunday night's sales end on Monday, and goods come back later."""
+        return self.supplied_from - 1 - REFUND_DAYS
+
 
 def calendar(now: datetime, days: int) -> Calendar:
     """Today, as far as it has gone at ``now`` (naive UTC), and ``days`` days before it."""
@@ -72,32 +82,41 @@ def calendar(now: datetime, days: int) -> Calendar:
     return Calendar(today - days, today, seconds)
 
 
-def build_sales(
-    seed: int, goods: Catalog, orders_per_day: int, span: Calendar
-) -> tuple[dict[str, Table], dict[str, dict[int, str]]]:
-    """The tables of sales, and the names of the invoices that orders point to."""
+@dataclass(frozen=True)
+class Sold:
+    """All orders drawn and their priced lines, by order id: those before the span and after now
+    too. ``closes`` is when an order's session closes, ``stop`` the same if it has closed."""
+
+    orders: pl.DataFrame
+    lines: pl.DataFrame
+
+
+def draw_sales(seed: int, goods: Catalog, orders_per_day: int, span: Calendar) -> Sold:
+    """What the shops sell on the days of the span and on those that lead up to it."""
     draws = _draw(seed, orders_per_day, span)
     orders = _orders(draws, goods, orders_per_day)
     lines = _with_extras(_lines(seed, draws, orders, goods), orders, draws, goods)
     refunds, refund_lines = _refunds(orders, lines, draws, orders_per_day)
-    orders, lines = _shown(pl.concat([orders, refunds]), pl.concat([lines, refund_lines]), span)
-    lines = priced(lines)
-    orders = _with_totals(orders, lines, span)
+    lines = priced(pl.concat([lines, refund_lines]))
+    orders = _with_totals(pl.concat([orders, refunds]).sort("id"), lines, span)
+    return Sold(orders, lines.sort("line_id"))
+
+
+def sales_tables(sold: Sold, span: Calendar) -> list[Table]:
+    """The tables of the sales that the span shows."""
+    orders, lines = shown(sold, span)
     payments = _payments(orders)
-    invoices = orders.filter(pl.col("state") == "invoiced")["id"]
-    names = {"account.move": {int(i): f"INV/2026/{i:08d}" for i in invoices}}
-    tables = [
+    return [
         _order_table(orders, payments),
         _line_table(orders, lines),
         _payment_table(orders, payments),
         _session_table(span),
     ]
-    return {t.model: t for t in tables}, names
 
 
 def _draw(seed: int, orders_per_day: int, span: Calendar) -> Draws:
     days, orders, counts, lines = [], [], [], []
-    for day in range(span.first - REFUND_DAYS, span.last + 1):
+    for day in range(span.drawn_from, span.last + 1):
         rng = np.random.default_rng([seed, 2, max(day, 0)])
         many = int(rng.poisson(orders_per_day * _demand(EPOCH + timedelta(days=day))))
         drawn = rng.random((many, _ORDER_DRAWS))
@@ -141,7 +160,7 @@ def _orders(draws: Draws, goods: Catalog, orders_per_day: int) -> pl.DataFrame:
         {
             "row": np.arange(len(u)),
             "day": draws.day,
-            "at": draws.day * _DAY + second,
+            "at": draws.day * DAY + second,
             "shop": shop,
             "session_day": session_day,
             "customer": pl.Series(who).set(pl.Series(~known), None),
@@ -156,10 +175,10 @@ def _orders(draws: Draws, goods: Catalog, orders_per_day: int) -> pl.DataFrame:
         }
     ).sort("at", "row")
     rank = pl.int_range(1, pl.len() + 1).over("day")
-    return frame.with_columns((pl.col("day") * _band(orders_per_day) + rank).alias("id"))
+    return frame.with_columns((pl.col("day") * band(orders_per_day) + rank).alias("id"))
 
 
-def _band(orders_per_day: int) -> int:
+def band(orders_per_day: int) -> int:
     """Ids set aside for a day: sales in the lower half, refunds in the upper."""
     return 8 * orders_per_day + 400
 
@@ -272,7 +291,8 @@ def _with_extras(
         extra(redeemed, _VOUCHER_SLOT, product_id=full * c.VOUCHER, price=-voucher, tax=blank),
     ]
     every = pl.concat([lines, *extras], how="diagonal")
-    return every.join(goods.products, on="product_id", how="left").with_columns(
+    known = goods.products.select("product_id", "label", "cost")
+    return every.join(known, on="product_id", how="left").with_columns(
         (pl.col("id") * SLOTS + pl.col("slot")).alias("line_id"),
         pl.lit(None, dtype=pl.Int64).alias("refunded_line"),
     )
@@ -295,15 +315,15 @@ def _refunds(
             day.alias("day"),
             day.alias("session_day"),
             # Whatever the shop, goods are taken back between 11:00 and 20:00.
-            (day * _DAY + 39_600 + pl.Series((u[:, _SPLIT] * 32_400).astype(np.int64))).alias("at"),
+            (day * DAY + 39_600 + pl.Series((u[:, _SPLIT] * 32_400).astype(np.int64))).alias("at"),
             pl.lit(1.0).alias("u_split"),
         )
         .filter(pl.Series((u[:, _REFUND] < chance) & (u[:, _STATE] >= 0.008)))
         .sort("day", "refunded")
         .with_columns(
             (
-                pl.col("day") * _band(orders_per_day)
-                + _band(orders_per_day) // 2
+                pl.col("day") * band(orders_per_day)
+                + band(orders_per_day) // 2
                 + pl.int_range(1, pl.len() + 1).over("day")
             ).alias("id")
         )
@@ -323,14 +343,12 @@ def _refunds(
     return returned.select(orders.columns), back.select(lines.columns)
 
 
-def _shown(
-    orders: pl.DataFrame, lines: pl.DataFrame, span: Calendar
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What lies in the span and not after now; links to earlier orders are cut."""
-    orders = orders.filter(
+def shown(sold: Sold, span: Calendar) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Orders and lines of the span that are not after now; links to earlier orders are cut."""
+    orders = sold.orders.filter(
         pl.col("day").is_between(span.first, span.last) & (pl.col("at") <= span.now)
-    ).sort("id")
-    lines = lines.filter(pl.col("id").is_in(orders["id"].implode())).sort("line_id")
+    )
+    lines = sold.lines.filter(pl.col("id").is_in(orders["id"].implode()))
     seen, seen_lines = orders["id"].implode(), lines["line_id"].implode()
     return (
         orders.with_columns(pl.when(pl.col("refunded").is_in(seen)).then("refunded")),
@@ -340,7 +358,7 @@ def _shown(
     )
 
 
-def _rounded(numerator: pl.Expr, denominator: int) -> pl.Expr:
+def rounded(numerator: pl.Expr, denominator: int) -> pl.Expr:
     """Whole cents, half away from zero, exactly."""
     return (2 * numerator + denominator) // (2 * denominator)
 
@@ -351,11 +369,11 @@ def priced(lines: pl.DataFrame) -> pl.DataFrame:
     base = signed.abs()
     included, excluded = (pl.col("tax") == tax for tax in (c.TAX_INCLUDED, c.TAX_EXCLUDED))
     return lines.with_columns(
-        (signed.sign() * pl.when(included).then(_rounded(100 * base, 111)).otherwise(base)).alias(
+        (signed.sign() * pl.when(included).then(rounded(100 * base, 111)).otherwise(base)).alias(
             "excl"
         ),
         (
-            signed.sign() * pl.when(excluded).then(base + _rounded(11 * base, 100)).otherwise(base)
+            signed.sign() * pl.when(excluded).then(base + rounded(11 * base, 100)).otherwise(base)
         ).alias("incl"),
     )
 
@@ -365,7 +383,7 @@ def _with_totals(orders: pl.DataFrame, lines: pl.DataFrame, span: Calendar) -> p
     totals = lines.group_by("id").agg(pl.col("incl").sum(), pl.col("excl").sum())
     shops = lore()["shops"]
     night = pl.Series([bool(shop.get("night")) for shop in shops])[orders["shop"]]
-    stop = pl.col("session_day") * _DAY + pl.when(night).then(_NIGHT_STOP).otherwise(_DAY_STOP)
+    stop = pl.col("session_day") * DAY + pl.when(night).then(_NIGHT_STOP).otherwise(_DAY_STOP)
     draw = pl.col("u_state")
     is_sale, known = ~pl.col("is_refund"), pl.col("customer").is_not_null()
     state = (
@@ -380,6 +398,7 @@ def _with_totals(orders: pl.DataFrame, lines: pl.DataFrame, span: Calendar) -> p
     return (
         orders.join(totals, on="id", how="left", maintain_order="left")
         .with_columns(
+            stop.alias("closes"),
             pl.when(stop <= span.now).then(stop).alias("stop"),
             (pl.col("session_day") * len(shops) + pl.col("shop") + 1).alias("session"),
         )
@@ -421,13 +440,13 @@ _NIGHT_START, _NIGHT_STOP = 19_800, 95_400
 """Local seconds at which sessions open and close, in shops that close in the evening or not."""
 
 
-def _utc(local_seconds: pl.Expr) -> pl.Expr:
+def utc(local_seconds: pl.Expr) -> pl.Expr:
     """Local seconds since EPOCH as naive UTC."""
     offset = pl.lit(datetime.combine(EPOCH, datetime.min.time()) - UTC_OFFSET)
     return offset + pl.duration(seconds=local_seconds, time_unit="us")
 
 
-def _money(cents: str | pl.Expr) -> pl.Expr:
+def money(cents: str | pl.Expr) -> pl.Expr:
     return (pl.col(cents) if isinstance(cents, str) else cents) / 100
 
 
@@ -452,8 +471,8 @@ def _order_table(orders: pl.DataFrame, payments: pl.DataFrame) -> Table:
             pl.col("session").cast(pl.String).str.zfill(5),
             pl.col("sequence").cast(pl.String).str.zfill(4),
         ),
-        date_order=_utc(pl.col("at")),
-        create_date=_utc(pl.col("at")),
+        date_order=utc(pl.col("at")),
+        create_date=utc(pl.col("at")),
         write_date=_utc(settled_at),
         create_uid=user,
         write_uid=user,
@@ -464,10 +483,10 @@ def _order_table(orders: pl.DataFrame, payments: pl.DataFrame) -> Table:
         session_id="session",
         partner_id="customer",
         state="state",
-        amount_total=_money("incl"),
-        amount_tax=_money(pl.col("incl") - pl.col("excl")),
-        amount_paid=pl.when(unsettled).then(0.0).otherwise(_money("incl")),
-        amount_return=_money("change").fill_null(0.0),
+        amount_total=money("incl"),
+        amount_tax=money(pl.col("incl") - pl.col("excl")),
+        amount_paid=pl.when(unsettled).then(0.0).otherwise(money("incl")),
+        amount_return=money("change").fill_null(0.0),
         account_move=pl.when(pl.col("state") == "invoiced").then("id"),
         to_invoice=pl.col("state") == "invoiced",
         sequence_number="sequence",
@@ -500,14 +519,14 @@ def _line_table(orders: pl.DataFrame, lines: pl.DataFrame) -> Table:
         qty="qty",
         price_unit="price",
         discount="discount",
-        price_subtotal=_money("excl"),
-        price_subtotal_incl=_money("incl"),
+        price_subtotal=money("excl"),
+        price_subtotal_incl=money("incl"),
         total_cost=(pl.col("cost") * pl.col("qty")).round(2),
         tax_ids=taxes.otherwise(pl.concat_list("tax")),
         refunded_orderline_id="refunded_line",
         uuid=pl.format("{}-{}", "id", "slot"),
-        create_date=_utc(pl.col("at")),
-        write_date=_utc(pl.col("at")),
+        create_date=utc(pl.col("at")),
+        write_date=utc(pl.col("at")),
         create_uid=user,
         write_uid=user,
     )
@@ -528,13 +547,13 @@ def _payment_table(orders: pl.DataFrame, payments: pl.DataFrame) -> Table:
         id=pl.col("id") * 4 + pl.col("slot"),
         name=pl.when(pl.col("slot") == 3).then(pl.lit("return")),
         pos_order_id="id",
-        amount=_money("amount"),
+        amount=money("amount"),
         payment_method_id="method",
-        payment_date=_utc(pl.col("at")),
+        payment_date=utc(pl.col("at")),
         session_id="session",
         is_change=pl.col("slot") == 3,
-        create_date=_utc(pl.col("at")),
-        write_date=_utc(pl.col("at")),
+        create_date=utc(pl.col("at")),
+        write_date=utc(pl.col("at")),
         create_uid=user,
         write_uid=user,
     )
@@ -547,8 +566,8 @@ def _session_table(span: Calendar) -> Table:
     rows = []
     for day in range(span.first - 1, span.last + 1):
         for shop, night in enumerate(nights):
-            start = day * _DAY + (_NIGHT_START if night else _DAY_START)
-            stop = day * _DAY + (_NIGHT_STOP if night else _DAY_STOP)
+            start = day * DAY + (_NIGHT_START if night else _DAY_START)
+            stop = day * DAY + (_NIGHT_STOP if night else _DAY_STOP)
             if start <= span.now:
                 ended = stop if stop <= span.now else None
                 rows.append((day * len(shops) + shop + 1, shop, start, ended))
@@ -562,11 +581,11 @@ def _session_table(span: Calendar) -> Table:
         name=pl.format("POS/{}", pl.col("id").cast(pl.String).str.zfill(5)),
         config_id=pl.col("shop") + c.FIRST_SHOP,
         user_id=user,
-        start_at=_utc(pl.col("start")),
-        stop_at=_utc(pl.col("stop")),
+        start_at=utc(pl.col("start")),
+        stop_at=utc(pl.col("stop")),
         state=pl.when(closed).then(pl.lit("closed")).otherwise(pl.lit("opened")),
-        create_date=_utc(pl.col("start")),
-        write_date=_utc(pl.coalesce("stop", "start")),
+        create_date=utc(pl.col("start")),
+        write_date=utc(pl.coalesce("stop", "start")),
         create_uid=user,
         write_uid=user,
     )

@@ -2,6 +2,13 @@
 -- loaded). Storable products only, internal and transit locations, in product unit; no row is none.
 -- The nearest snapshot from which all moves to that day are loaded, rolled by its moves; is_complete
 -- is false where there is no such snapshot and the figures therefore cannot be trusted.
+--   date [local]: The day asked for
+--   company_id: Company of the location
+--   product_id: Product
+--   location_id: Location
+--   quantity [product unit]: what lay there at the day's end
+--   snapshot_taken_at [UTC]: When the snapshot was taken that the figure is rolled from
+--   is_complete: all moves between that snapshot and the day are loaded
 CREATE OR REPLACE MACRO stock_on_hand(day) AS TABLE
 WITH asked AS (
     SELECT day::DATE AS last_date

@@ -1,5 +1,13 @@
 -- One day of one store, category and brand. Amounts in company currency. Transactions are not here:
 -- one with two categories would count twice.
+--   lines: lines of sales, discount lines too
+--   items [product unit]: units of kinds sale, free and service
+--   returned_units [product unit]: units of kind return, positive
+--   gross_tax_in [company currency, tax in]: before discounts, of kinds sale, free and service
+--   discount_tax_in [company currency, tax in]: discounts of all lines but returns, vouchers too
+--   returns_tax_in [company currency, tax in]: what was paid back for lines of kind return,
+--       positive
+--   revenue_tax_in [company currency, tax in]: gross_tax_in - discount_tax_in - returns_tax_in
 -- days: fact_sales_all
 -- whole: dim_products
 SELECT

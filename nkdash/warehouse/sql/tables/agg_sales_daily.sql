@@ -1,6 +1,10 @@
 -- One day of one store and source, with its transactions added up. Amounts in company currency.
 -- transactions leaves out pure refunds (refund_transactions); customer_transactions are those of
 -- transactions with a known customer, provisional_transactions those of an open session.
+--   transactions: transactions but pure refunds
+--   refund_transactions: pure refunds
+--   customer_transactions: those of transactions with a known customer
+--   provisional_transactions: those of transactions whose session is still open
 -- days: fact_transactions
 SELECT
     date,

@@ -1,6 +1,11 @@
 -- One hour (local) of one day, store and source; an hour without a transaction has no row, so the
 -- rows are also the open store-hours. Customer documents have no hour and are not here. Columns as in
 -- agg_sales_daily.
+--   hour [local]: Hour of the day
+--   transactions: transactions but pure refunds
+--   refund_transactions: pure refunds
+--   customer_transactions: those of transactions with a known customer
+--   provisional_transactions: those of transactions whose session is still open
 -- days: fact_transactions
 SELECT
     date,

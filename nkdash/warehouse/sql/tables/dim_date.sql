@@ -1,5 +1,15 @@
 -- One calendar day, from two years of weeks (for the comparison with last year) before the first
 -- loaded day to a year after the last.
+--   date [local]: Calendar day
+--   year: Calendar year
+--   quarter [1 to 4]: Calendar quarter
+--   month [first day of the month]: Calendar month
+--   iso_week [its Monday]: ISO week
+--   iso_year: Year of the ISO week
+--   iso_week_number [1 to 53]: Number of the ISO week
+--   weekday [1 to 7]: Day of the week, 1 is Monday
+--   day_of_month [1 to 31]: Day of the month
+--   is_weekend: Saturday or Sunday
 -- whole: warehouse_manifest
 WITH loaded AS (
     SELECT min(day) AS first_day, max(day) AS last_day

@@ -1,4 +1,10 @@
 -- One product variant, with the names of its category, brand and principal as they are today.
+--   category: Name of the category
+--   category_path: Names from the root category down
+--   root_category_id: Root category
+--   root_category: Name of the root category
+--   brand: Name of the brand
+--   principal: Name of the brand's principal
 -- whole: dim_products dim_categories dim_brands dim_partners
 SELECT
     p.*,

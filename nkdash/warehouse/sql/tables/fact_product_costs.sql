@@ -4,6 +4,15 @@
 -- other by the product's purchase taxes in that company. Without company_id it is for every company
 -- in the currency of the first one. Today's standard price is here ('-infinity') only if
 -- NKDASH_COST_FALLBACK asks for it. Company currency per product unit.
+--   date [local]: First day on which it holds
+--   company_id: Company
+--   product_id: Product
+--   cost_source: bill, opening or standard_price
+--   cost_unit_tax_ex [company currency per product unit, tax out]: Cost of one unit
+--   cost_unit_tax_in [company currency per product unit, tax in]: Cost of one unit; null where
+--       unknown
+--   move_id: The bill
+--   quantity [product unit]: units of the bill's lines that the cost is the mean of
 -- whole: fact_purchases opening_costs dim_products dim_taxes dim_companies dim_product_costs_now
 WITH bill_lines AS (
     SELECT *

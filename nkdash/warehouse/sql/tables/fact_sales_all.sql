@@ -1,6 +1,11 @@
 -- One line of a sale, whatever its source: POS lines, and lines of customer invoices, credit notes
 -- and receipts that are not a POS order's own. line_id is unique within a source, txn_key everywhere.
 -- Invoices have an accounting date and no time of day; user_id is their salesperson.
+--   source: pos, or invoice for customer documents
+--   txn_key: source and id of the order or document; unique in all sources
+--   move_id: Customer document (account.move); null for POS
+--   is_provisional: the POS session is still open
+--   is_refund: The line is of kind return
 -- kind: view
 -- days: fact_sales fact_invoice_sales pos_invoices
 SELECT

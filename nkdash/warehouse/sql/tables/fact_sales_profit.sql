@@ -2,6 +2,15 @@
 -- (the last on or before the day), opening, then only as NKDASH_COST_FALLBACK says odoo_line_cost or
 -- standard_price (which know no tax). Without a cost cogs and profit are null, never 0. cogs =
 -- cost_unit x quantity, negative for what comes back. Company currency, in both tax bases.
+--   cost_source: bill, opening, odoo_line_cost or standard_price; null where no cost is known
+--   cost_unit_tax_ex [company currency per product unit, tax out]: Cost of one unit as of date
+--   cost_unit_tax_in [company currency per product unit, tax in]: Cost of one unit as of date
+--   cogs_tax_ex [company currency, tax out]: cost_unit_tax_ex x quantity; null where no cost is
+--       known
+--   cogs_tax_in [company currency, tax in]: cost_unit_tax_in x quantity; null where no cost is
+--       known
+--   gross_profit_tax_ex [company currency, tax out]: net_tax_ex - cogs_tax_ex
+--   gross_profit_tax_in [company currency, tax in]: revenue_tax_in - cogs_tax_in
 -- days: fact_sales_all
 -- since: fact_product_costs
 WITH sold AS (

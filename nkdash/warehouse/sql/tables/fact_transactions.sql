@@ -3,6 +3,20 @@
 -- items counts units of kinds sale, free and service, returned_units those of kind return;
 -- revenue_tax_in = gross_tax_in - discount_tax_in - returns_tax_in. is_refund: goods came back and
 -- none went out. is_provisional: the session of the till is still open.
+--   order_id: POS order; null for documents
+--   hour [local]: Hour of the day; null for documents
+--   is_provisional: the session of the till is still open
+--   lines: lines of sales, discount lines too
+--   items [product unit]: units of kinds sale, free and service
+--   returned_units [product unit]: units of kind return, positive
+--   gross_tax_in [company currency, tax in]: before discounts, of kinds sale, free and service
+--   discount_tax_in [company currency, tax in]: discounts of all lines but returns, vouchers too
+--   returns_tax_in [company currency, tax in]: what was paid back for lines of kind return,
+--       positive
+--   revenue_tax_in [company currency, tax in]: gross_tax_in - discount_tax_in - returns_tax_in
+--   net_tax_ex [company currency, tax out]: net revenue of all lines
+--   tax [company currency]: revenue_tax_in - net_tax_ex
+--   is_refund: goods came back (kind return) and none went out (kinds sale, free, service)
 -- days: fact_sales_all
 SELECT
     any_value(txn_key) AS txn_key,

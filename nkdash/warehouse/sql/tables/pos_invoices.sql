@@ -1,5 +1,7 @@
 -- An invoice or credit note of a POS order: its lines are in fact_sales already. Told by the orders
 -- alone, never by a state; date is the document's, which may lie after the order's.
+--   date [local]: Accounting day of the document
+--   move_id: Customer document (account.move)
 -- whole: fact_sales fact_invoice_sales
 SELECT DISTINCT date, move_id
 FROM fact_invoice_sales

@@ -1,6 +1,8 @@
 -- One end of a stock move line that is a location of ours (internal or transit): - what left it,
 -- + what reached it, in product unit. Summed by location they are its stock; a move between two of
 -- our locations has two. Of products that are not storable too, of which Odoo keeps no stock.
+--   location_id: Location that the goods left or reached
+--   quantity [product unit]: - what left it, + what reached it
 -- days: fact_inventory_moves
 SELECT
     date, move_line_id, moved_at, company_id, product_id, from_location_id AS location_id,

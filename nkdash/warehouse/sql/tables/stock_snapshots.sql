@@ -2,6 +2,12 @@
 -- that of the machine, and the snapshot before it. moves_known: the stock moves of every day between
 -- the two are loaded, those of the last day after this snapshot; false for the first. fingerprint
 -- changes with anything that the span between the two is compared by.
+--   read_at [UTC]: When Odoo was read, by the clock of the machine
+--   quants: quants in the snapshot
+--   previous_date [local]: Day of the snapshot before
+--   previous_taken_at [UTC]: When the snapshot before was taken
+--   moves_known: all moves between the two are loaded
+--   fingerprint: hash of all that the span between the two is compared by
 -- whole: warehouse_manifest data_coverage fact_stock_on_hand_snapshot dim_products
 WITH taken AS (
     SELECT

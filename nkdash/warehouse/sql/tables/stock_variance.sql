@@ -2,6 +2,13 @@
 -- before it plus the moves between the two (variance = quantity - quantity_before - moved, product
 -- unit). date is the later snapshot's. A span whose moves are not all loaded is not compared
 -- (stock_snapshots.moves_known); one that was, and has no rows here, is right.
+--   date [local]: Day of the later snapshot
+--   quantity_before [product unit]: what the snapshot before held
+--   moved [product unit]: sum of the moves between the two, + in, - out
+--   quantity [product unit]: what this snapshot holds
+--   variance [product unit]: quantity - quantity_before - moved
+--   previous_date [local]: Day of the snapshot before
+--   previous_taken_at [UTC]: When the snapshot before was taken
 -- days: stock_snapshots stock_legs
 WITH spans AS NOT MATERIALIZED (
     SELECT date, previous_date, taken_at, previous_taken_at
