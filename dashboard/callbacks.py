@@ -15,7 +15,7 @@ from flask import request
 from dashboard import format as fmt
 from dashboard import tables
 from dashboard.components import filters, shell
-from dashboard.components.parts import attributes, icon, message
+from dashboard.components.parts import attributes, explain_button, icon, message
 from dashboard.context import Context, open_context
 from dashboard.data import queries
 from dashboard.data.session import Data
@@ -346,12 +346,20 @@ def _table(app: Dash, server: Server) -> None:
                             ),
                         ]
                     ),
-                    html.A(
-                        [icon("download"), "CSV"],
-                        href=f"/export/{table.name}.csv{c.state.search}",
-                        download="",
-                        className="button",
-                        title=c.t("table.csv"),
+                    html.Div(
+                        [
+                            html.A(
+                                [icon("download"), "CSV"],
+                                href=f"/export/{table.name}.csv{c.state.search}",
+                                download="",
+                                className="button",
+                                title=c.t("table.csv"),
+                            ),
+                            explain_button(
+                                c.texts, f"table:{table.name}", c.t(f"table.{table.name}")
+                            ),
+                        ],
+                        className="tools",
                     ),
                 ]
             )

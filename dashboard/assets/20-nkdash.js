@@ -46,11 +46,10 @@
     navigate(location.pathname + (search ? `?${search}` : ""), { replace: byServer });
   }
 
-  function clicked(points) {
+  function clicked() {
     const { triggered } = window.dash_clientside.callback_context;
     const url = triggered[0]?.value?.points?.find((p) => p.customdata)?.customdata;
     if (url) navigate(url);
-    void points;
   }
 
   // Tables: what the URL sorts by goes to the grid, what the grid sorts by to the URL.

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from nkdash.automation.backfill import BackfillReport, Plan
     from nkdash.settings import Settings
 
+# Dagster's name for a Ctrl-C that reached it within a step.
+INTERRUPTED = "DagsterExecutionInterruptedError"
+
 
 def backfill(
     first: Annotated[str, typer.Option("--from", help="First day: ISO, today or yesterday.")],
@@ -64,6 +67,8 @@ def backfill(
             by_daemon = backfills.daemon_is_running(instance)
             load = backfills.hand_to_daemon if by_daemon else backfills.run_here
             report = load(definitions, instance, plan, lambda p: tell(p.done, p.total, p.what))
+    if any(INTERRUPTED in failure for failure in report.failures):
+        raise KeyboardInterrupt
     out = console()
     for failure in report.failures:
         out.print(f"[bold red]Failed[/] {failure}", soft_wrap=True)

@@ -1,3 +1,7 @@
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -70,3 +74,29 @@ def test_only_a_recent_heartbeat_is_a_running_daemon(tmp_path: Path) -> None:
             beat = DaemonHeartbeat(time.time() - age, "BACKFILL", "daemon", None)
             instance.add_daemon_heartbeat(beat)
             assert daemon_is_running(instance) is running
+
+
+def test_an_interrupted_load_ends_with_130_and_without_a_traceback(
+    nkdash: Nkdash, odoo: SandboxServer
+) -> None:
+    settings = nkdash.environment
+    odoo.control.add_fault("hang", model="pos.order", method="search_read")
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "nkdash.cli", "backfill", "--from", "yesterday"],
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as program:
+            deadline = time.monotonic() + 40
+            while not any(fault["seen"] for fault in odoo.control.faults()):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            program.send_signal(signal.SIGTERM)
+            odoo.control.clear_faults()
+            told, _ = program.communicate(timeout=30)
+    finally:
+        odoo.control.clear_faults()
+    assert program.returncode == 130, told
+    assert "Traceback" not in told

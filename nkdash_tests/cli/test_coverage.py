@@ -7,8 +7,8 @@ ZONE = ZoneInfo("Asia/Jakarta")
 TODAY = date(2026, 11, 23)
 
 
-def loaded(day: int, rows: int = 1, as_of: datetime = datetime(2026, 11, 23, 5)) -> LoadedDay:
-    return LoadedDay(date(2026, 11, day), rows, as_of)
+def loaded(day: int, rows: int = 1, as_of: str = "2026-11-23T05:00") -> LoadedDay:
+    return LoadedDay(date(2026, 11, day), rows, datetime.fromisoformat(as_of))
 
 
 def test_gaps_between_the_first_day_and_yesterday_are_missing() -> None:
@@ -25,7 +25,7 @@ def test_today_is_never_missing_and_does_not_make_fresh() -> None:
 
 
 def test_a_day_read_before_its_local_midnight_is_unfinished() -> None:
-    before, after = datetime(2026, 11, 22, 16, 59), datetime(2026, 11, 22, 17, 0)
+    before, after = "2026-11-22T16:59", "2026-11-22T17:00"
     early = coverage("d", "raw", "d", [loaded(22, as_of=before)], TODAY, ZONE)
     assert ([d.day for d in early.unfinished], early.fresh) == ([22], False)
     late = coverage("d", "raw", "d", [loaded(22, as_of=after)], TODAY, ZONE)

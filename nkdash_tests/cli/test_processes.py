@@ -56,26 +56,23 @@ def test_leaving_ends_children_and_what_they_started(tmp_path: Path) -> None:
 
 def test_a_child_that_dies_is_told_with_its_last_words_and_ends_the_rest(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    with (
-        pytest.raises(CommandError, match=r"bad ended by itself \(exit code 3\)[\s\S]*no disk"),
-        Processes(tmp_path / "logs", os.environ, tmp_path) as processes,
-    ):
+    words = r"bad ended by itself \(exit code 3\)[\s\S]*no disk"
+    with Processes(tmp_path / "logs", os.environ, tmp_path) as processes:
         processes.start(Program("good", python("-c", writes_pid(pid_file)), lambda: True))
         wait_for(pid_file)
         code = "import sys; print('no disk'); sys.exit(3)"
         processes.start(Program("bad", python("-c", code), lambda: True))
-        processes.watch(lambda _: None)
+        with pytest.raises(CommandError, match=words):
+            processes.watch(lambda _: None)
     wait_gone(int(pid_file.read_text()))
 
 
 def test_one_that_never_answers_is_named(tmp_path: Path) -> None:
-    with (
-        Processes(tmp_path / "logs", os.environ, tmp_path) as processes,
-        pytest.raises(CommandError, match="deaf did not answer"),
-    ):
+    with Processes(tmp_path / "logs", os.environ, tmp_path) as processes:
         asleep = python("-c", "import time; time.sleep(60)")
         processes.start(Program("deaf", asleep, lambda: False))
-        processes.wait_healthy(0)
+        with pytest.raises(CommandError, match="deaf did not answer"):
+            processes.wait_healthy(0)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +91,7 @@ def test_whatever_ends_us_no_child_is_left(tmp_path: Path, number: int, code: in
             processes.wait_healthy(10)
             processes.watch(lambda words: print(words, flush=True))
     """
-    parent = subprocess.Popen(  # noqa: S603
+    parent = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
     )
     with parent:

@@ -2,6 +2,7 @@ import json
 import re
 import tomllib
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def _written(value: object) -> str:
 def test_env_example_names_every_setting_once_with_a_comment_and_its_default() -> None:
     lines = (PROJECT / ".env.example").read_text().splitlines()
     found = {}
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if match := ASSIGNMENT.fullmatch(line):
             assert before.startswith("# "), f"{line} has no comment"
             assert match[1] not in found

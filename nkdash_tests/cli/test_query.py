@@ -24,7 +24,7 @@ def test_decimals_keep_every_digit_in_json(values: list[Decimal]) -> None:
 def test_json_values_by_type() -> None:
     row = (
         date(2026, 11, 1),
-        datetime(2026, 11, 1, 2, 3),
+        datetime.fromisoformat("2026-11-01T02:03"),
         None,
         True,
         float("nan"),

@@ -43,6 +43,6 @@ def test_publish_tells_new_unchanged_and_nothing(
     empty = nkdash("publish")
     assert (empty.exit_code, "nkdash backfill" in empty.stderr) == (1, True)
     lake = Path(loaded.environment["DATA_LAKE_ROOT"])
-    shutil.copytree(lake, tmp_path / "lake")
+    shutil.copytree(lake, tmp_path / "lake", dirs_exist_ok=True)
     shutil.rmtree(tmp_path / "lake/star-schema/fact_sales" / f"date={YESTERDAY}")
     assert "Published version 3" in nkdash("publish").stdout

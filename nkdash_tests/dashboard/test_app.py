@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
@@ -144,6 +145,27 @@ def test_a_bad_link_is_never_an_error(client: FlaskClient, section: str, search:
     assert "Something went wrong" not in ask(client, section, search)
 
 
+def test_readers_at_once_get_each_their_own_answer(published: Settings) -> None:
+    asked = [
+        (section, path, f"?range=2026-10-{day:02d}..2026-11-20&{search}")
+        for day in range(1, 6)
+        for search in ("store=1", "brand=2", "cashier=1", "company=2", "")
+        for section, path in (("overview-rankings", "/"), ("sales-mix", "/sales"))
+    ]
+
+    def answers(threads: int) -> list[str]:
+        warehouse = Warehouse(published.warehouse_dir)
+        server = create_app(published, warehouse).server
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(
+                pool.map(lambda a: ask(server.test_client(), a[0], a[2], a[1]), asked, timeout=60)
+            )
+        warehouse.close()
+        return found
+
+    assert answers(8) == answers(1)
+
+
 def rows_of(answer: Any) -> list[dict[str, str]]:
     """The rows of a CSV."""
     text = answer.get_data().decode("utf-8-sig")
@@ -221,6 +243,8 @@ def test_a_sort_that_names_no_column_is_the_tables_own(look: Look) -> None:
         "breakdown:principal",
         "payments:",
         "heatmap:",
+        "table:products",
+        "table:transactions",
     ],
 )
 def test_every_tile_can_say_its_definition_and_the_sql_that_made_it(look: Look, what: str) -> None:

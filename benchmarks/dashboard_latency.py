@@ -1,6 +1,6 @@
 """How long the dashboard's callbacks take, uncached, with 1, 10 and 25 readers at once.
 
-``python -m benchmarks.dashboard LAKE`` measures on the warehouse published under ``LAKE``;
+``python benchmarks/dashboard_latency.py LAKE`` measures on the warehouse published under ``LAKE``;
 without an argument on a generated one (``--lines``). The naive variant asks the same questions of
 views over the daily Parquet files, in the same run.
 """
