@@ -49,7 +49,7 @@ demo: setup ## Sandbox Odoo, 90 days of sales, dashboard and Dagster, all by the
 	@exec $(BIN)/nkdash demo
 
 test: setup browser ## Run every test.
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The browser tests drive Debian's chromium. As root we can bring it; they skip, loudly, without.
 browser:

@@ -62,7 +62,9 @@ def look(published: Settings, data: Data) -> Callable[..., AbstractContextManage
     return opened
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright is open its event loop runs in the test's own thread, where
+# Dagster's in-process runs of other modules then fail.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. Without one the tests are skipped, and fail in CI."""
     found = shutil.which("chromium")
