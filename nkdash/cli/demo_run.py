@@ -93,7 +93,7 @@ def _run(
         first = first_unloaded(lake_settings(folder, first_day))
         if code := processes.run(backfill(first)):
             raise typer.Exit(code)
-        # Only now: with a daemon at work the backfill would be handed to it, which takes longer.
+        # Only now, so that its schedules do not load days while the backfill does.
         processes.start(services.daemon(HOST, found["dagster"]))
         processes.wait_healthy(START_SECONDS)
         out.print(

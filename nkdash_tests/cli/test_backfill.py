@@ -76,6 +76,12 @@ def test_only_a_recent_heartbeat_is_a_running_daemon(tmp_path: Path) -> None:
             assert daemon_is_running(instance) is running
 
 
+def test_without_a_daemon_there_is_no_queue_to_hand_it_to(nkdash: Nkdash) -> None:
+    answer = nkdash("backfill", "--from", "yesterday", "--queue")
+    assert answer.exit_code == 1
+    assert "nkdash up" in answer.stderr
+
+
 def test_an_interrupted_load_ends_with_130_and_without_a_traceback(
     nkdash: Nkdash, odoo: SandboxServer
 ) -> None:
