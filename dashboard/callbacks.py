@@ -15,7 +15,7 @@ from flask import request
 from dashboard import format as fmt
 from dashboard import tables
 from dashboard.components import filters, shell
-from dashboard.components.parts import attributes, icon, message
+from dashboard.components.parts import attributes, explain_button, icon, message
 from dashboard.context import Context, open_context
 from dashboard.data import queries
 from dashboard.data.session import Data
@@ -62,8 +62,8 @@ def register(app: Dash, server: Server) -> None:
     _options(app, server)
     for page in server.pages:
         for sections in page.tabs.values():
-            for section in sections:
-                _section(app, server, section)
+            for place, section in enumerate(sections):
+                _section(app, server, section, speaks=place == 0)
     _table(app, server)
     _dialogs(app, server)
     _browser(app)
@@ -258,10 +258,12 @@ def _options(app: Dash, server: Server) -> None:
                 companies = filters.company_options(t, c.names)
         except (WarehouseError, duckdb.Error):
             return (*([] for _ in filters.PICKED), [], True)
-        return (*offered, companies, len(companies) < 2)
+        return (*offered, companies, not companies)
 
 
-def _section(app: Dash, server: Server, section: Section) -> None:
+def _section(app: Dash, server: Server, section: Section, *, speaks: bool) -> None:
+    """Register a section; the first of a page ``speaks`` for all when there is nothing to show."""
+
     @app.callback(
         Output(section.name, "children"),
         Input("url", "search"),
@@ -270,15 +272,20 @@ def _section(app: Dash, server: Server, section: Section) -> None:
     )
     def draw(search: str | None, _version: int | None, path: str | None) -> Any:
         def inside(c: Context) -> Any:
-            if section.needs_days and not c.coverage.loaded:
-                return _nothing_loaded(c)
+            if not c.coverage.loaded:
+                return _nothing_loaded(c) if speaks else None
             return section.render(c)
 
-        return _guarded(server, search, path, inside)
+        return _guarded(server, search, path, inside, speaks=speaks)
 
 
 def _guarded(
-    server: Server, search: str | None, path: str | None, draw: Callable[[Context], Any]
+    server: Server,
+    search: str | None,
+    path: str | None,
+    draw: Callable[[Context], Any],
+    *,
+    speaks: bool = True,
 ) -> Any:
     """What ``draw`` gives; where that fails, words with the remedy."""
     t = language()
@@ -286,6 +293,8 @@ def _guarded(
         with server.context(search, path) as c:
             return draw(c)
     except WarehouseError as error:
+        if not speaks:
+            return None
         name = type(error).__name__
         return message(
             t(f"error.{name}" if f"error.{name}" in t.texts else "error.warehouse"),
@@ -337,12 +346,20 @@ def _table(app: Dash, server: Server) -> None:
                             ),
                         ]
                     ),
-                    html.A(
-                        [icon("download"), "CSV"],
-                        href=f"/export/{table.name}.csv{c.state.search}",
-                        download="",
-                        className="button",
-                        title=c.t("table.csv"),
+                    html.Div(
+                        [
+                            html.A(
+                                [icon("download"), "CSV"],
+                                href=f"/export/{table.name}.csv{c.state.search}",
+                                download="",
+                                className="button",
+                                title=c.t("table.csv"),
+                            ),
+                            explain_button(
+                                c.texts, f"table:{table.name}", c.t(f"table.{table.name}")
+                            ),
+                        ],
+                        className="tools",
                     ),
                 ]
             )

@@ -16,7 +16,7 @@ from dashboard.i18n import Texts
 from dashboard.kpis import Kpi, Unit
 from dashboard.periods import Period
 from dashboard.state import Problem, State
-from nkdash.clock import today
+from nkdash.clock import days_between, today
 from nkdash.settings import Settings
 
 
@@ -93,12 +93,15 @@ class Context:
         return self.base_coverage is not None and self.base_coverage.complete
 
     def _coverage(self, period: Period) -> Coverage:
-        rows = self.session.frame(queries.coverage(period)).to_dicts()
+        loaded = self.session.once("loaded", _loaded)
+        days = {
+            day: loaded[day] for day in days_between(period.first, period.last) if day in loaded
+        }
         return Coverage(
             period,
-            frozenset(row["date"] for row in rows),
-            frozenset(row["date"] for row in rows if row["rows"] == 0),
-            max((row["as_of"] for row in rows if row["as_of"]), default=None),
+            frozenset(days),
+            frozenset(day for day, (rows, _) in days.items() if rows == 0),
+            max((as_of for _, as_of in days.values() if as_of), default=None),
         )
 
     def t(self, key: str, **values: object) -> str:
@@ -153,8 +156,13 @@ def open_context(
 ) -> Iterator[Context]:
     """A context on the newest version. Raises WarehouseError where there is none to read."""
     with data.session() as session:
-        names = dimensions.load(session)
+        names = session.once("dimensions", dimensions.load)
         yield Context(settings, session, texts, path, known(state, names), today(settings), names)
+
+
+def _loaded(session: Session) -> dict[date, tuple[int, datetime | None]]:
+    frame = session.frame(queries.coverage())
+    return {day: (rows, as_of) for day, rows, as_of in frame.iter_rows()}
 
 
 def known(state: State, names: Dimensions) -> State:

@@ -17,7 +17,6 @@ class Section:
     name: str
     render: Callable[[Context], Any]
     height: int = 320
-    needs_days: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Runs the dashboard under gunicorn: two workers with threads, each warmed up before traffic."""
 
+import logging
+import os
 from typing import Any
 
 from flask import Flask
@@ -14,10 +16,14 @@ THREADS = 8
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
-    """gunicorn in this process; each worker makes its own app, since DuckDB does not fork."""
+    """gunicorn in this process; each worker opens the warehouse itself, since DuckDB does not
+    survive a fork.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # Looked at for every question: else one worker would be a second behind the other.
+        self._warehouse = Warehouse(settings.warehouse_dir, poll_seconds=0)
         super().__init__()
 
     def load_config(self) -> None:
@@ -31,13 +37,21 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": 5,
             "proc_name": "nkdash-dashboard",
             "control_socket_disable": True,
+            "worker_exit": self._leave,
         }
         for name, value in options.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
+            self.cfg.set(name, value)
+
+    def _leave(self, _server: Any, worker: Any) -> None:
+        self._warehouse.close()
+        # DuckDB 2 prints pages of 'leaked' on the interpreter's way out; nothing is left to do.
+        # A worker that never booted must go the long way: its exit code stops the master.
+        if worker.booted:
+            logging.shutdown()
+            os._exit(0)
 
     def load(self) -> Flask:
-        app = create_app(self._settings, Warehouse(self._settings.warehouse_dir))
+        app = create_app(self._settings, self._warehouse)
         warm_up(app)
         server: Flask = app.server
         return server

@@ -82,7 +82,7 @@ TABLES = {
             key="order_id",
             sort="-ordered_at_local",
             columns=(
-                Column("ordered_at_local", "moment", 150),
+                Column("ordered_at_local", "moment", 165),
                 Column("net_revenue", "money", 130),
                 Column("store", "text", 140),
                 Column("order_ref", "text", 170, grows=True),

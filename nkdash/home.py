@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import uuid
 from pathlib import Path
 
@@ -63,3 +64,13 @@ def _replace(path: Path, content: bytes) -> None:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def main() -> None:
+    """``python -m nkdash.home COMMAND …``: make DAGSTER_HOME ready, then become the command."""
+    prepare_home()
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

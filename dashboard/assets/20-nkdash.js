@@ -4,6 +4,10 @@
   const POLL_SECONDS = 15;
   const set = (id, props) => window.dash_clientside.set_props(id, props);
 
+  // The page itself may have been asked for before a newly chosen language was in its cookie.
+  const language = /(?:^|; )nkdash_lang=(\w+)/.exec(document.cookie);
+  if (language) document.documentElement.lang = language[1];
+
   function navigate(url, { replace = false } = {}) {
     const here = location.pathname + location.search;
     if (url === here) return;
@@ -46,11 +50,10 @@
     navigate(location.pathname + (search ? `?${search}` : ""), { replace: byServer });
   }
 
-  function clicked(points) {
+  function clicked() {
     const { triggered } = window.dash_clientside.callback_context;
     const url = triggered[0]?.value?.points?.find((p) => p.customdata)?.customdata;
     if (url) navigate(url);
-    void points;
   }
 
   // Tables: what the URL sorts by goes to the grid, what the grid sorts by to the URL.

@@ -37,7 +37,8 @@ def bar(t: Texts) -> html.Div:
                 ],
                 type="button",
                 className="filter-button",
-                **attributes(data_action="filters", aria_label=t("filter.open")),
+                title=t("filter.open"),
+                **attributes(data_action="filters"),
             ),
             html.Div(id="chips", className="chips"),
         ],
@@ -122,9 +123,10 @@ def _dates(t: Texts, place: str) -> dmc.DatePickerInput:
         valueFormat="D MMM YYYY",
         allowSingleDateInRange=True,
         firstDayOfWeek=1,
+        # Mantine paints weekends red, and red means worse here.
+        weekendDays=[],
         value=[None, None],
         w=228 if place == "bar" else None,
-        **{"aria-label": t("range.dates")},
     )
 
 
@@ -188,8 +190,12 @@ def options(names: Dimensions, key: str) -> list[dict[str, str]]:
 
 
 def company_options(t: Texts, names: Dimensions) -> list[dict[str, str]]:
-    """The companies; 'all' only where they share a currency, since currencies are not added."""
-    one_currency = len({c.currency for c in names.companies.values()}) == 1
+    """The companies, where there are several; 'all' only where they share a currency, since
+    currencies are not added.
+    """
+    if len(names.companies) < 2:
+        return []
+    one_currency = names.default_company is None
     every = [{"value": "", "label": t("filter.company.all")}] if one_currency else []
     return every + [
         {"value": str(i), "label": f"{c.name} ({c.currency.code})"}

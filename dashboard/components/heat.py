@@ -33,7 +33,7 @@ def heat_table(ctx: Context, frame: pl.DataFrame) -> html.Div:
         html.Table([html.Thead(head), html.Tbody(rows)], className="heat"),
         className="heat-scroll",
         tabIndex=0,
-        role="region",
+        role="group",
         **attributes(aria_label=ctx.t("heat.title")),
     )
 

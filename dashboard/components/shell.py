@@ -106,7 +106,9 @@ def _top(t: Texts) -> html.Div:
                         title=LANGUAGES[other],
                         lang=other,
                         **attributes(
-                            data_action="language", data_language=other, aria_label=LANGUAGES[other]
+                            data_action="language",
+                            data_language=other,
+                            aria_label=f"{other.upper()}: {LANGUAGES[other]}",
                         ),
                     ),
                     _tool("scheme", "moon", t("scheme")),

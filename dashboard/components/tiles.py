@@ -71,11 +71,20 @@ def _tile(
             ),
             html.Div(_figure(ctx, kpi, value), className="tile-value"),
             html.Div(_against(ctx, kpi, value, base), className="tile-change"),
-            html.Div(className="spark", style={"maskImage": sparkline(line)} if line else {}),
+            _spark(line),
         ],
         className="tile",
         title=f"{title}, {tax}" if tax else title,
         **attributes(data_kpi=kpi.name),
+    )
+
+
+def _spark(line: Sequence[float | None]) -> html.Div:
+    drawn = sparkline(line)
+    # Without a line the place stays, so that tiles of a row are equally high.
+    return html.Div(
+        html.Div(className="spark-line", style={"maskImage": drawn}) if drawn else None,
+        className="spark",
     )
 
 

@@ -134,9 +134,9 @@ def transaction_lines(order_id: int, companies: tuple[int, ...]) -> Query:
     return Query(_sql("transaction_lines"), {"order_id": order_id, "companies": companies})
 
 
-def coverage(period: Period) -> Query:
-    """One row a loaded day of the period: date, rows (0: no sales), as_of (UTC)."""
-    return Query(_sql("coverage"), {"first": period.first, "last": period.last})
+def coverage() -> Query:
+    """One row a loaded day: date, rows (0: no sales), as_of (UTC)."""
+    return Query(_sql("coverage"), {})
 
 
 def names(kind: str, ids: tuple[int, ...]) -> Query:

@@ -2,15 +2,16 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 import polars as pl
 
 Params = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -35,37 +36,36 @@ class Query:
 
 
 class Cache:
-    """Results of the newest version, least recently used out first; threads may share it."""
+    """Answers of the newest version, least recently used out first; threads may share it."""
 
     def __init__(self, megabytes: int = 64) -> None:
         self._limit = megabytes * 2**20
         self._lock = threading.Lock()
         self._version = 0
         self._size = 0
-        self._frames: OrderedDict[Any, pl.DataFrame] = OrderedDict()
+        self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
 
-    def get(self, version: int, key: Any) -> pl.DataFrame | None:
-        """The result kept for ``key``, or None."""
+    def get(self, version: int, key: Any) -> Any:
+        """What is kept for ``key``, or None."""
         with self._lock:
-            if version != self._version or key not in self._frames:
+            if version != self._version or key not in self._kept:
                 return None
-            self._frames.move_to_end(key)
-            return self._frames[key]
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
 
-    def put(self, version: int, key: Any, frame: pl.DataFrame) -> None:
-        """Keep a result; a newer version drops all those of the one before."""
-        size = int(frame.estimated_size()) + 1024
+    def put(self, version: int, key: Any, answer: Any, size: int) -> None:
+        """Keep an answer of ``size`` bytes; a newer version drops all those of the one before."""
         with self._lock:
-            if version < self._version or size > self._limit // 4 or key in self._frames:
+            if version < self._version or size > self._limit // 4:
                 return
             if version > self._version:
-                self._frames.clear()
+                self._kept.clear()
                 self._version, self._size = version, 0
-            self._frames[key] = frame
+            self._size -= self._kept.pop(key, (None, 0))[1]
+            self._kept[key] = (answer, size)
             self._size += size
             while self._size > self._limit:
-                _, dropped = self._frames.popitem(last=False)
-                self._size -= int(dropped.estimated_size()) + 1024
+                self._size -= self._kept.popitem(last=False)[1][1]
 
 
 class Session:
@@ -80,11 +80,19 @@ class Session:
 
     def frame(self, query: Query) -> pl.DataFrame:
         """The rows of ``query``. Raises duckdb.Error."""
-        kept = self._cache.get(self.version, query.key)
+        kept: pl.DataFrame | None = self._cache.get(self.version, query.key)
         if kept is None:
             params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
             kept = pl.DataFrame(self._cursor.sql(query.sql, params=params))
-            self._cache.put(self.version, query.key, kept)
+            self._cache.put(self.version, query.key, kept, int(kept.estimated_size()) + 1024)
+        return kept
+
+    def once(self, name: str, make: Callable[["Session"], T]) -> T:
+        """What ``make`` gives for this version; made once, for what every callback needs."""
+        kept: T | None = self._cache.get(self.version, name)
+        if kept is None:
+            kept = make(self)
+            self._cache.put(self.version, name, kept, 2**20)
         return kept
 
 

@@ -1,4 +1,4 @@
-"""``nkdash backfill``: load a range of days through Dagster, with or without its daemon."""
+"""``nkdash backfill``: load a range of days through Dagster, here or by its daemon."""
 
 import warnings
 from dataclasses import replace
@@ -9,6 +9,9 @@ import typer
 if TYPE_CHECKING:
     from nkdash.automation.backfill import BackfillReport, Plan
     from nkdash.settings import Settings
+
+# Dagster's name for a Ctrl-C that reached it within a step.
+INTERRUPTED = "DagsterExecutionInterruptedError"
 
 
 def backfill(
@@ -22,10 +25,19 @@ def backfill(
     publish: Annotated[
         bool, typer.Option("--publish/--no-publish", help="Publish the warehouse afterwards.")
     ] = True,
+    queue: Annotated[
+        bool,
+        typer.Option(
+            "--queue",
+            help="Hand it to the running Dagster daemon, which goes on when this terminal closes; "
+            "slower, since the daemon looks only every half a minute.",
+        ),
+    ] = False,
 ) -> None:
     """Load a range of business days from Odoo, and the dimensions, then publish."""
     from nkdash.cli.console import console, steady_console
     from nkdash.cli.days import parse_range
+    from nkdash.cli.errors import CommandError
     from nkdash.cli.processes import interruptible
     from nkdash.cli.progress import progress
     from nkdash.home import prepare_home
@@ -61,13 +73,19 @@ def backfill(
             steady_console() as steady,
             progress(steady, f"Loading {start} to {end}") as tell,
         ):
-            by_daemon = backfills.daemon_is_running(instance)
-            load = backfills.hand_to_daemon if by_daemon else backfills.run_here
+            if queue and not backfills.daemon_is_running(instance):
+                raise CommandError(
+                    "no Dagster daemon is running to take the backfill; start one (nkdash up), "
+                    "or leave --queue away to load it here"
+                )
+            load = backfills.hand_to_daemon if queue else backfills.run_here
             report = load(definitions, instance, plan, lambda p: tell(p.done, p.total, p.what))
+    if any(INTERRUPTED in failure for failure in report.failures):
+        raise KeyboardInterrupt
     out = console()
     for failure in report.failures:
         out.print(f"[bold red]Failed[/] {failure}", soft_wrap=True)
-    out.print(summary(plan, report, by_daemon=by_daemon), soft_wrap=True)
+    out.print(summary(plan, report, by_daemon=queue), soft_wrap=True)
     if not report.succeeded:
         raise typer.Exit(1)
 

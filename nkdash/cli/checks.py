@@ -4,6 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from nkdash import clock
@@ -28,21 +29,21 @@ ENOUGH_DISK_BYTES = 2 * 1024**3
 
 
 def all_checks() -> list[Check]:
-    """Every check that can be made; without usable settings only what is wrong with those."""
+    """Every check that can be made; without all settings what is wrong with those, and folders."""
     try:
         settings = load_settings(require_odoo=True)
     except SettingsError as error:
-        return [
+        found = [
             Check("settings", False, problem, "Set it in the environment or in .env.")
             for problem in error.problems
         ]
-    catalog = load_catalog(settings)
+        with suppress(SettingsError):
+            found += folders(load_settings())
+        return found
     return [
         *settings_checks(settings),
-        *reading_odoo(settings, catalog),
-        writable("lake", settings.lake_root, "DATA_LAKE_ROOT"),
-        writable("warehouse", settings.warehouse_dir, "NKDASH_WAREHOUSE"),
-        disk(settings.lake_root),
+        *reading_odoo(settings, load_catalog(settings)),
+        *folders(settings),
     ]
 
 
@@ -165,6 +166,15 @@ def discount_field(client: OdooClient, field: str) -> Check:
             "Unset NKDASH_POS_DISCOUNT_FIELD, or these discounts are taken off twice.",
         )
     return Check(name, True, f"{field} repeats discount % on {share:.0%} of {lines.height:,} lines")
+
+
+def folders(settings: Settings) -> list[Check]:
+    """Whether lake and warehouse can be written, and their disk has room."""
+    return [
+        writable("lake", settings.lake_root, "DATA_LAKE_ROOT"),
+        writable("warehouse", settings.warehouse_dir, "NKDASH_WAREHOUSE"),
+        disk(settings.lake_root),
+    ]
 
 
 def writable(name: str, folder: Path, setting: str) -> Check:

@@ -21,7 +21,7 @@ from nkdash.cli.errors import CommandError
 from nkdash.cli.ports import next_free
 from nkdash.cli.processes import Processes, Program, interruptible, python
 from nkdash.cli.up import START_SECONDS
-from nkdash.home import DEFAULT_HOME, VARIABLES, prepare_home
+from nkdash.home import DEFAULT_HOME, prepare_home
 from nkdash.settings import Settings
 
 HOST = "127.0.0.1"
@@ -78,10 +78,9 @@ def _run(
     own = settings_of(folder, first_day, found)
     # The demo's commands also work by hand: cd demo, then nkdash status, nkdash query …
     (folder / ".env").write_text("".join(f"{k}={v}\n" for k, v in own.items()), "utf-8")
-    environment = isolated(os.environ, own)
-    environment["DAGSTER_HOME"] = os.environ["DAGSTER_HOME"] = str(folder / DEFAULT_HOME)
+    os.environ["DAGSTER_HOME"] = str(folder / DEFAULT_HOME)
     home = prepare_home()
-    environment |= VARIABLES
+    environment = isolated(os.environ, own)
     with (
         services.dagster_storage(),
         Processes(home / "logs", environment, folder) as processes,
@@ -94,7 +93,7 @@ def _run(
         first = first_unloaded(lake_settings(folder, first_day))
         if code := processes.run(backfill(first)):
             raise typer.Exit(code)
-        # Only now: with a daemon at work the backfill would be handed to it, which takes longer.
+        # Only now, so that its schedules do not load days while the backfill does.
         processes.start(services.daemon(HOST, found["dagster"]))
         processes.wait_healthy(START_SECONDS)
         out.print(

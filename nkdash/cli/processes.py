@@ -111,8 +111,8 @@ class Processes:
 
     def watch(self, say: Callable[[str], object]) -> None:
         """Return when interrupted (Ctrl-C). Raises CommandError when a program dies."""
-        say("Ctrl-C stops everything.")
         try:
+            say("Ctrl-C stops everything.")
             while True:
                 self.check()
                 time.sleep(POLL_SECONDS)

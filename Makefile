@@ -1,0 +1,73 @@
+# NKDash. `make demo` is all that a newcomer needs; `make -C path/to/nkdash demo` from elsewhere.
+# make runs recipes in this folder, so every path is relative and the folder's name may have spaces.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format browser
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Python of your choice: make setup PYTHON=python3.13
+PYTHON ?=
+
+help: ## Show this list.
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## Create .venv with NKDash and its tools, at the versions in constraints.txt.
+
+$(READY): pyproject.toml constraints.txt
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  for try in python3 python3.14 python3.13 python3.12 python3.11; do \
+	    if command -v "$$try" >/dev/null \
+	      && "$$try" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	      python="$$try"; break; \
+	    fi; \
+	  done; \
+	fi; \
+	if [ -z "$$python" ]; then \
+	  echo "NKDash needs Python 3.11 or newer; found: $$(python3 --version 2>&1 || true)." >&2; \
+	  echo "Install one (Debian: apt-get install python3 python3-venv), or name yours:" >&2; \
+	  echo "make setup PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	  echo "NKDash needs Python 3.11 or newer; $$python is $$("$$python" --version 2>&1)." >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then \
+	  echo "$$python lacks the venv module (Debian: apt-get install python3-venv)." >&2; exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version); the first time takes a minute or two."; \
+	[ -x $(BIN)/python ] || "$$python" -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+demo: setup ## Sandbox Odoo, 90 days of sales, dashboard and Dagster, all by themselves.
+	@exec $(BIN)/nkdash demo
+
+test: setup browser ## Run every test.
+	@$(BIN)/python -m pytest -n auto --dist loadfile
+
+# The browser tests drive Debian's chromium. As root we can bring it; they skip, loudly, without.
+browser:
+	@if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing chromium for the browser tests."; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
+	      >/dev/null || echo "chromium could not be installed: browser tests will be SKIPPED." >&2; \
+	  else \
+	    echo "No chromium: browser tests will be SKIPPED (Debian: apt-get install chromium)." >&2; \
+	  fi; \
+	fi
+
+lint: setup ## Check style and types.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup ## Put the code into the house style.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
