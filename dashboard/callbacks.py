@@ -418,7 +418,7 @@ def _dialogs(app: Dash, server: Server) -> None:
     )
     def lines(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
         def inside(c: Context) -> Any:
-            query = queries.transaction_lines(int(asked["order_id"]), c.selection.companies)
+            query = queries.transaction_lines(str(asked["txn_key"]), c.selection.companies)
             return _lines(c, c.session.frame(query).to_dicts())
 
         return _guarded(server, search, path, inside), True

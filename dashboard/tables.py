@@ -79,7 +79,7 @@ TABLES = {
         ),
         Table(
             "transactions",
-            key="order_id",
+            key="txn_key",
             sort="-ordered_at_local",
             columns=(
                 Column("ordered_at_local", "moment", 165),

@@ -25,7 +25,8 @@ from the table contracts in `nkdash/datasets` and `nkdash/dimensions` and from
   and names. The star schema is what people join; it is in the warehouse under the same names.
 - Types are DuckDB's. Money is in company currency; `_tax_ex` is without tax, `_tax_in` with tax.
 - `date` is the local business day. `_at` is UTC, `_at_local` is local time.
-- A column without null has `no` under *null*. Keys are unique over all days of a table.
+- A column without null has `no` under *null*. Keys are unique over all days, but for
+  snapshots of stock, where they are within a day.
 """
 
 LAYERS = {

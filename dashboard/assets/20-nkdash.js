@@ -100,7 +100,7 @@
   function picked(rows) {
     const row = rows?.[0];
     if (row?.href) navigate(row.href);
-    else if (row?.order_id) set("lines-request", { data: { order_id: row.order_id, at: Date.now() } });
+    else if (row?.txn_key) set("lines-request", { data: { txn_key: row.txn_key, at: Date.now() } });
   }
 
   // A new version is seen at the next interaction and by a light poll; so is a lost connection.

@@ -129,9 +129,9 @@ def transactions(selection: Selection) -> Query:
     return Query(_sql("transactions").format(where=where, revenue=REVENUE[selection.tax]), params)
 
 
-def transaction_lines(order_id: int, companies: tuple[int, ...]) -> Query:
+def transaction_lines(transaction: str, companies: tuple[int, ...]) -> Query:
     """The lines of one transaction."""
-    return Query(_sql("transaction_lines"), {"order_id": order_id, "companies": companies})
+    return Query(_sql("transaction_lines"), {"transaction": transaction, "companies": companies})
 
 
 def coverage() -> Query:
@@ -197,7 +197,9 @@ def _where(
         else:
             outside.append(f"p.{PRODUCT_FILTERS[key]} = ANY(${key})")
     if outside:
-        terms.append(_sql("holds_products").strip().format(where=" AND ".join(outside)))
+        key = "order_id" if payments else "txn_key"
+        holds = _sql("holds_products").strip()
+        terms.append(holds.format(transaction=key, where=" AND ".join(outside)))
     return "\n    AND ".join(terms), params
 
 

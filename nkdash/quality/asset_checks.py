@@ -189,7 +189,7 @@ def _reconciled(
 ) -> dg.AssetCheckResult:
     past = [day for day in days if day < clock.today(settings)]
     if not past:
-        return _warning(key, RECONCILIATION, [], days, note="today is open: not compared")
+        return _warning(key, RECONCILIATION, [], days, note="no day that is loaded and over")
     try:
         with odoo.client() as client:
             verdicts = reconcile(client, dataset, past[0], past[-1], settings)

@@ -48,6 +48,8 @@ def references(fact: Table, dimensions: Sequence[Table]) -> dict[str, Table]:
 
 
 def _dimension(column: str, keys: Mapping[str, Table]) -> Table | None:
+    if not column.endswith("_id"):
+        return None
     role = column.removesuffix("_id")
     name = f"{ROLES.get(role, role)}_id"
     fitting = [key for key in keys if name == key or name.endswith(f"_{key}")]

@@ -329,8 +329,8 @@ class Store:
         self.world = replace(self.world, tables={**self.world.tables, table.model: table})
 
 
-PROGRESS = ("state", "stop_at", "write_date")
-"""What changes in a record as its session goes on and closes."""
+PROGRESS = ("state", "stop_at", "quantity", "value", "write_date")
+"""What changes in a record as its session goes on and closes, and as goods come and go."""
 
 
 def _grown(table: Table, later: pl.DataFrame, since: datetime) -> Table:

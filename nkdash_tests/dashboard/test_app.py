@@ -210,8 +210,8 @@ def test_blocks_of_a_table_are_sorted_filtered_and_paged_on_the_server(look: Loo
         first, total = tables.block(ctx, table, 0, 10, "net_revenue", {})
         later, _ = tables.block(ctx, table, 10, 20, "net_revenue", {})
         assert total == whole.height > 100
-        ids = whole.get_column("order_id").to_list()
-        assert [row["order_id"] for row in first + later] == ids[:20]
+        ids = whole.get_column("txn_key").to_list()
+        assert [row["txn_key"] for row in first + later] == ids[:20]
         model = {
             "store": {"type": "contains", "filter": "KEMANG"},
             "net_revenue": {"type": "greaterThan", "filter": 200000},

@@ -230,6 +230,18 @@ def test_a_key_that_cannot_stand_in_a_header_is_never_sent_nor_shown(
     assert key.get_secret_value() not in told
 
 
+def test_a_server_that_is_gone_leaves_no_key_in_the_traceback(
+    json2: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve(lambda call: 42) as stub:
+        port = stub.port
+    with pytest.raises(TransientOdooError, match="Is Odoo running") as caught:
+        count_orders(json2(port, max_attempts=2))
+    told = shown(caught.value, caplog)
+    assert KEY not in told
+    assert "bearer" not in told.lower().replace("_bearer", "")
+
+
 def test_debug_logging_of_the_whole_http_stack_shows_no_key(
     json2: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,6 +16,7 @@ from nkdash_tests.pipeline.conftest import Pipeline
 
 RECORDS_19 = RECORDS.parents[1] / "19" / "records"
 TRUTH = json.loads((RECORDS_19.parent / "truth.json").read_text())["days"]
+POS = ("pos_orders", "pos_order_lines", "pos_payments")
 FIRST, LAST = date(2026, 11, 13), date(2026, 11, 15)
 
 
@@ -56,7 +57,7 @@ def rows(pipeline: Pipeline, layer: Layer, name: str) -> pl.DataFrame:
 
 @pytest.mark.parametrize("protocol", ["json2", "jsonrpc"])
 def test_every_day_equals_odoo_to_the_cent(pipeline: Pipeline, protocol: str) -> None:
-    report = pipeline.load(FIRST, LAST)
+    report = pipeline.load(FIRST, LAST, *POS)
     assert report.succeeded, report.failures
     called = {call.service for call in pipeline.odoo.traffic.calls()}
     assert ("common" in called) == (protocol == "jsonrpc")
@@ -119,7 +120,7 @@ def test_both_protocols_make_the_same_files(
 
 
 def test_the_taxes_of_19_say_whether_they_are_in_the_price(pipeline: Pipeline) -> None:
-    assert pipeline.load(FIRST, FIRST).succeeded
+    assert pipeline.load(FIRST, FIRST, *POS).succeeded
     taxes = scan_table(
         pipeline.lake, Layer.STAR, pipeline.catalog.dimension_table("dim_taxes")
     ).collect()

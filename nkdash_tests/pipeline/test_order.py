@@ -34,10 +34,9 @@ from nkdash_tests.warehouse.lake_samples import contents, make_settings
 FIRST, LAST = date(2026, 10, 13), date(2026, 10, 16)
 SNAPSHOTS = (date(2026, 10, 14), LAST)
 AS_OF = datetime.fromisoformat("2026-10-17T03:00:00")
-Tables = Mapping[str, list[tuple[object, ...]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Odoo:
     """What Odoo answered, in the raw contracts, by dataset or dimension."""
 
@@ -68,6 +67,13 @@ def odoo() -> Odoo:
 def at_noon(settings: Settings, day: date) -> Settings:
     now = datetime(day.year, day.month, day.day, 5, tzinfo=UTC)
     return settings.model_copy(update={"nkdash_now": now})
+
+
+@dataclass(frozen=True, repr=False)
+class Held:
+    """The rows of every table of a warehouse."""
+
+    tables: Mapping[str, list[tuple[object, ...]]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,8 @@ class Retailer:
         root = self.settings.lake_root
         for dimension in self.catalog.dimensions:
             made = dimension.make(self.odoo.dimensions[dimension.name].lazy()).collect()
-            if early and "name" in made.columns:
+            # Bills copy the names of their taxes: those are as of the load.
+            if early and "name" in made.columns and dimension.table.name != "dim_taxes":
                 made = made.with_columns(pl.col("name") + " (old)")
             write_table(root, Layer.STAR, dimension.table, made, as_of=AS_OF)
         costs = pl.DataFrame(
@@ -118,11 +125,19 @@ class Retailer:
         )
         write_table(root, Layer.STAR, opening_costs.TABLE, costs, as_of=AS_OF)
 
-    def days(self, dataset: Dataset) -> Sequence[date]:
-        return SNAPSHOTS if dataset.is_snapshot else days_between(FIRST, LAST)
+    def chunks(self, dataset: Dataset, pick: random.Random) -> list[tuple[date, ...]]:
+        """All days of a dataset in runs of one to four; snapshots go one by one, as in Dagster."""
+        if dataset.is_snapshot:
+            return [(day,) for day in SNAPSHOTS]
+        found, rest = [], tuple(days_between(FIRST, LAST))
+        while rest:
+            size = pick.randrange(1, 5)
+            found.append(rest[:size])
+            rest = rest[size:]
+        return found
 
-    def published(self) -> Tables:
-        return contents(publish(self.settings, self.catalog).path)
+    def published(self) -> Held:
+        return Held(contents(publish(self.settings, self.catalog).path))
 
 
 def retailer(folder: str, odoo: Odoo) -> Retailer:
@@ -131,18 +146,19 @@ def retailer(folder: str, odoo: Odoo) -> Retailer:
 
 
 @pytest.fixture(scope="module")
-def in_order(odoo: Odoo) -> Iterator[Tables]:
+def in_order(odoo: Odoo) -> Iterator[Held]:
     """The warehouse after everything was loaded once, in order, and published once."""
     with tempfile.TemporaryDirectory() as folder:
         plain = retailer(folder, odoo)
         plain.load_dimensions()
         for dataset in plain.catalog.datasets:
-            plain.load(dataset, plain.days(dataset))
+            for days in plain.chunks(dataset, random.Random(0)):
+                plain.load(dataset, days)
         yield plain.published()
 
 
-def test_the_warehouse_that_is_compared_has_something_in_every_corner(in_order: Tables) -> None:
-    empty = {name for name, rows in in_order.items() if not rows}
+def test_the_warehouse_that_is_compared_has_something_in_every_corner(in_order: Held) -> None:
+    empty = {name for name, rows in in_order.tables.items() if not rows}
     # Four days: no pair in twenty baskets, and nothing differs from Odoo.
     assert not {name for name in empty if name.startswith(("main.fact_", "main.agg_"))}
     assert not empty & {"main.mart_customer_rfm", "main.mart_customer_cohorts", "main.pos_invoices"}
@@ -150,16 +166,17 @@ def test_the_warehouse_that_is_compared_has_something_in_every_corner(in_order: 
 
 
 @hypothesis_settings(deadline=None, max_examples=4)
-@given(st.randoms(use_true_random=False))
+@given(st.integers(0, 1_000_000))
 def test_any_order_of_days_datasets_and_reloads_gives_the_same_warehouse(
-    odoo: Odoo, in_order: Tables, pick: random.Random
+    odoo: Odoo, in_order: Held, seed: int
 ) -> None:
+    pick = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         mixed = retailer(folder, odoo)
         mixed.load_dimensions(early=True)
         steps: list[tuple[str, tuple[date, ...]]] = [("dimensions", ())] * pick.randrange(1, 3)
         for dataset in mixed.catalog.datasets:
-            for chunk in chunks(mixed.days(dataset), pick):
+            for chunk in mixed.chunks(dataset, pick):
                 steps += [(dataset.name, chunk)] * pick.choice([1, 1, 2, 3])
         pick.shuffle(steps)
         datasets = {d.name: d for d in mixed.catalog.datasets}
@@ -173,17 +190,6 @@ def test_any_order_of_days_datasets_and_reloads_gives_the_same_warehouse(
                 mixed.load(datasets[name], days, early=early)
             if n in publish_after:
                 publish(mixed.settings, mixed.catalog)
-        found = mixed.published()
-        assert {n for n in in_order if found[n] != in_order[n]} == set()
-        assert found.keys() == in_order.keys()
-
-
-def chunks(days: Sequence[date], pick: random.Random) -> list[tuple[date, ...]]:
-    """``days`` in runs of one to four, which together are all of them."""
-    found = []
-    rest = tuple(days)
-    while rest:
-        size = pick.randrange(1, 5)
-        found.append(rest[:size])
-        rest = rest[size:]
-    return found
+        expected, found = in_order.tables, mixed.published().tables
+    assert found.keys() == expected.keys()
+    assert {name for name, rows in found.items() if rows != expected[name]} == set()

@@ -21,6 +21,7 @@ CHANGED_SINCE = {
     ("account.move", "is_manually_modified"),
     ("account.move", "write_date"),
     ("account.move.line", "write_date"),
+    ("res.partner", "supplier_rank"),
     ("res.partner", "write_date"),
     ("res.partner", "write_uid"),
 }

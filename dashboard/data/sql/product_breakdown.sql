@@ -4,7 +4,7 @@ source AS (
         s.date,
         p.{key} AS id,
         {line_measures}
-    FROM fact_sales AS s
+    FROM fact_sales_all AS s
     LEFT JOIN dim_products AS p ON p.product_id = s.product_id
     WHERE {where}
     GROUP BY ALL

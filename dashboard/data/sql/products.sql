@@ -14,7 +14,7 @@ SELECT
         AS average_selling_price,
     coalesce(sum(s.discount_tax_in) FILTER (s.line_kind <> 'return'), 0) AS discounts,
     coalesce(-sum(s.revenue_tax_in) FILTER (s.line_kind = 'return'), 0) AS returns
-FROM fact_sales AS s
+FROM fact_sales_all AS s
 LEFT JOIN dim_products AS p ON p.product_id = s.product_id
 WHERE {where}
 GROUP BY s.product_id

@@ -20,12 +20,12 @@ SELECT
 FROM (
     SELECT
         s.date,
-        s.order_id,
+        s.txn_key,
         count(*) AS lines,
         {line_measures}
-    FROM fact_sales AS s
+    FROM fact_sales_all AS s
     LEFT JOIN dim_products AS p ON p.product_id = s.product_id
     WHERE {where}
-    GROUP BY s.date, s.order_id
+    GROUP BY s.date, s.txn_key
 ) AS l
-JOIN fact_transactions AS t ON t.date = l.date AND t.order_id = l.order_id AND t.source = 'pos'
+JOIN fact_transactions AS t ON t.date = l.date AND t.txn_key = l.txn_key

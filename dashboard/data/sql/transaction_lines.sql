@@ -8,7 +8,7 @@ SELECT
     s.discount_tax_in AS discount,
     s.revenue_tax_in,
     s.net_tax_ex
-FROM fact_sales AS s
+FROM fact_sales_all AS s
 LEFT JOIN dim_products AS p ON p.product_id = s.product_id
-WHERE s.order_id = $order_id AND s.company_id = ANY($companies)
+WHERE s.txn_key = $transaction AND s.company_id = ANY($companies)
 ORDER BY s.line_id

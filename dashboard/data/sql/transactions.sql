@@ -1,6 +1,7 @@
 SELECT
-    s.order_id,
-    s.ordered_at_local,
+    s.txn_key,
+    -- Documents have a day and no time.
+    coalesce(s.ordered_at_local, CAST(s.date AS TIMESTAMP)) AS ordered_at_local,
     s.order_ref,
     store.name AS store,
     cashier.name AS cashier,

@@ -74,7 +74,25 @@ _PREFIXES = {
     "in_receipt": "BILL",
     "in_refund": "RBILL",
 }
+_ZERO = ("qty", "price", "discount", "subtotal", "total", "balance", "base")
+_TAX_LABELS = {
+    c.TAX_EXCLUDED: "PPN 11%",
+    c.TAX_INCLUDED: "PPN 11% (incl)",
+    c.BILL_TAX: "PPN Masukan 11%",
+    c.BILL_TAX_INCLUDED: "PPN Masukan 11% (incl)",
+    c.WITHHELD: "PPh 23 -2%",
+}
 _SHARE_OF_POS_INVOICES_CREDITED = 0.05
+
+
+def as_documents(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns of DOCUMENTS, in their types."""
+    return frame.select(list(DOCUMENTS)).cast(DOCUMENTS)
+
+
+def as_lines(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns of LINES, in their types."""
+    return frame.select(list(LINES)).cast(LINES)
 
 
 def pos_documents(sold: Sold) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -119,22 +137,23 @@ def pos_documents(sold: Sold) -> tuple[pl.DataFrame, pl.DataFrame]:
     back = lines.filter(pl.col("doc").is_in(credited.implode())).with_columns(
         doc=POS_CREDIT_NOTE * KIND + pl.col("doc")
     )
-    documents = pl.concat([invoices, notes]).cast(dict(DOCUMENTS))
-    return documents, pl.concat([lines, back]).select(list(LINES)).cast(dict(LINES))
+    documents = pl.concat([as_documents(invoices), as_documents(notes)])
+    return documents, pl.concat([as_lines(lines), as_lines(back)])
 
 
 def numbered(documents: pl.DataFrame, orders_per_day: int) -> pl.DataFrame:
     """Documents with ``move_id``: an invoiced order's own id, else one of those set aside for the
-    back office on the day it was entered."""
+    day it is entered. Vendors' bills have theirs apart, since they are known days ahead, when the
+    other documents of that day are not drawn yet."""
     many = band(orders_per_day)
     is_pos = pl.col("doc") < KIND
+    is_bill = (pl.col("doc") // KIND).is_in([BILL, VENDOR_REFUND])
     entered = pl.col("at") // DAY
-    rank = pl.int_range(1, pl.len() + 1).over(entered, is_pos)
+    first = entered * many + 3 * many // 4 + pl.when(is_bill).then(many // 8).otherwise(0)
+    rank = pl.int_range(1, pl.len() + 1).over(entered, is_pos, is_bill)
     return (
         documents.sort("at", "doc")
-        .with_columns(
-            move_id=pl.when(is_pos).then("doc").otherwise(entered * many + 3 * many // 4 + rank)
-        )
+        .with_columns(move_id=pl.when(is_pos).then("doc").otherwise(first + rank))
         .sort("move_id")
     )
 
@@ -173,7 +192,9 @@ def document_tables(documents: pl.DataFrame, lines: pl.DataFrame, span: Calendar
     )
     documents = documents.join(totals, on="move_id", how="left", maintain_order="left")
     items = _items(of_lines, documents)
-    bought = items.filter("is_bill", pl.col("kind") == "product", pl.col("product_id").is_not_null())
+    bought = items.filter(
+        "is_bill", pl.col("kind") == "product", pl.col("product_id").is_not_null()
+    )
     return [
         _move_table(documents),
         _item_table(items, documents),
@@ -188,128 +209,124 @@ def _tax_id() -> pl.Expr:
     return pl.when(taxed).then(pl.when("is_sale").then("tax").otherwise(of_bill))
 
 
-_ITEM = ("move_id", "slot", "kind", "product_id", "label", "qty", "uom", "price", "discount")
-_AMOUNTS = ("subtotal", "total", "balance", "base", "tax_line_id", "taxes", "account", "is_bill")
+_ITEMS = pl.Schema(
+    {
+        "move_id": pl.Int64(),
+        "slot": pl.Int64(),
+        "kind": pl.String(),
+        "product_id": pl.Int64(),
+        "label": pl.String(),
+        "qty": pl.Int64(),
+        "uom": pl.Int64(),
+        "price": pl.Int64(),
+        "discount": pl.Int64(),
+        "subtotal": pl.Int64(),
+        "total": pl.Int64(),
+        "balance": pl.Int64(),
+        "base": pl.Int64(),
+        "tax_line_id": pl.Int64(),
+        "taxes": pl.List(pl.Int64),
+        "account": pl.Int64(),
+        "is_bill": pl.Boolean(),
+    }
+)
 
 
 def _items(lines: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
     """All lines of the documents, Odoo's own too: product, tax, cogs, payment_term; in cents."""
-    sign, none = pl.col("sign"), pl.lit(None, dtype=pl.Int64)
+    sign, total = pl.col("sign"), pl.col("total")
     no_taxes = pl.lit([], dtype=pl.List(pl.Int64))
-    held = pl.when("withheld").then(pl.lit([c.WITHHELD])).otherwise(no_taxes)
-    cost_account = pl.when(pl.col("product_id").is_null()).then(71).otherwise(66)
-    own = lines.select(
-        *_ITEM[:2],
-        *_ITEM[3:],
-        kind=pl.lit("product"),
-        subtotal="excl",
-        total=pl.col("incl") + pl.col("held"),
-        balance=sign * pl.col("excl"),
-        base=pl.lit(0),
-        tax_line_id=none,
-        taxes=pl.when(pl.col("tax_id").is_not_null())
-        .then(pl.concat_list("tax_id"))
-        .otherwise(no_taxes)
-        .list.concat(held),
-        account=pl.when("is_sale").then(63).otherwise(cost_account),
-        is_bill="is_bill",
-    )
-    blank = {
-        "product_id": none,
-        "qty": pl.lit(0),
-        "uom": none,
-        "price": pl.lit(0),
-        "discount": pl.lit(0),
-        "subtotal": pl.lit(0),
-        "total": pl.lit(0),
-        "base": pl.lit(0),
-        "tax_line_id": none,
-        "taxes": no_taxes,
-        "is_bill": pl.lit(False),
-    }
-    vat = (
-        lines.filter(pl.col("tax_id").is_not_null())
-        .group_by("move_id", "tax_id", "is_sale", "sign")
-        .agg(pl.col("vat", "excl").sum())
-        .select(
-            "move_id",
-            **{
-                **blank,
-                "slot": 10_000 + pl.col("tax_id"),
-                "kind": pl.lit("tax"),
-                "label": pl.format("PPN 11% ({})", "tax_id"),
-                "balance": sign * pl.col("vat"),
-                "base": "excl",
-                "tax_line_id": "tax_id",
-                "account": pl.when("is_sale").then(38).otherwise(37),
-            },
-        )
-    )
-    withheld = (
-        lines.filter("withheld")
-        .group_by("move_id", "sign")
-        .agg(pl.col("held", "excl").sum())
-        .select(
-            "move_id",
-            **{
-                **blank,
-                "slot": pl.lit(10_900),
-                "kind": pl.lit("tax"),
-                "label": pl.lit("PPh 23 -2%"),
-                "balance": sign * pl.col("held"),
-                "base": "excl",
-                "tax_line_id": pl.lit(c.WITHHELD),
-                "account": pl.lit(39),
-            },
-        )
-    )
-    due = documents.select(
-        "move_id",
-        **{
-            **blank,
-            "slot": pl.lit(12_000),
-            "kind": pl.lit("payment_term"),
-            "label": "name",
-            "balance": -sign * pl.col("total"),
-            "account": pl.when("is_sale").then(8).otherwise(28),
-        },
-    )
-    order = [*_ITEM, *_AMOUNTS]
-    parts = [own, vat, withheld, due, *_cogs(lines, blank)]
-    types = {"slot": pl.Int64, "account": pl.Int64, "tax_line_id": pl.Int64, "qty": pl.Int64}
-    amounts = dict.fromkeys(("subtotal", "total", "balance", "base", "price", "discount"), pl.Int64)
-    every = pl.concat([part.select(order).cast({**types, **amounts}) for part in parts])
+    charged = pl.when(pl.col("tax_id").is_not_null()).then(pl.concat_list("tax_id"))
+    held = pl.when("withheld").then(pl.lit([c.WITHHELD], dtype=pl.List(pl.Int64)))
+    spent_on = pl.when(pl.col("product_id").is_null()).then(71).otherwise(66)
+    vat = lines.drop_nulls("tax_id").group_by("move_id", "tax_id", "is_sale", "sign")
+    withheld = lines.filter("withheld").group_by("move_id", "sign")
+    parts = [
+        _item(
+            lines.with_columns(total=pl.col("incl") + pl.col("held")),
+            kind=pl.lit("product"),
+            slot=pl.col("slot"),
+            product_id=pl.col("product_id"),
+            label=pl.col("label"),
+            qty=pl.col("qty"),
+            uom=pl.col("uom"),
+            price=pl.col("price"),
+            discount=pl.col("discount"),
+            subtotal=pl.col("excl"),
+            total=total,
+            balance=sign * pl.col("excl"),
+            taxes=charged.otherwise(no_taxes).list.concat(held.otherwise(no_taxes)),
+            account=pl.when("is_sale").then(63).otherwise(spent_on),
+            is_bill=pl.col("is_bill"),
+        ),
+        _item(
+            vat.agg(pl.col("vat", "excl").sum()),
+            kind=pl.lit("tax"),
+            slot=10_000 + pl.col("tax_id"),
+            label=pl.col("tax_id").replace_strict(_TAX_LABELS),
+            balance=sign * pl.col("vat"),
+            base=pl.col("excl"),
+            tax_line_id=pl.col("tax_id"),
+            account=pl.when("is_sale").then(38).otherwise(37),
+        ),
+        _item(
+            withheld.agg(pl.col("held", "excl").sum()),
+            kind=pl.lit("tax"),
+            slot=pl.lit(10_900),
+            label=pl.lit(_TAX_LABELS[c.WITHHELD]),
+            balance=sign * pl.col("held"),
+            base=pl.col("excl"),
+            tax_line_id=pl.lit(c.WITHHELD),
+            account=pl.lit(39),
+        ),
+        _item(
+            documents,
+            kind=pl.lit("payment_term"),
+            slot=pl.lit(12_000),
+            label=pl.col("name"),
+            balance=-sign * total,
+            account=pl.when("is_sale").then(8).otherwise(28),
+        ),
+        *_cogs(lines),
+    ]
     number = pl.int_range(1, pl.len() + 1).over("move_id")
-    return every.sort("move_id", "slot").with_columns(id=pl.col("move_id") * LINES_PER_MOVE + number)
+    return (
+        pl.concat(parts)
+        .sort("move_id", "slot")
+        .with_columns(id=pl.col("move_id") * LINES_PER_MOVE + number)
+    )
 
 
-def _cogs(lines: pl.DataFrame, blank: dict[str, pl.Expr]) -> list[pl.DataFrame]:
+def _item(frame: pl.DataFrame, **values: pl.Expr) -> pl.DataFrame:
+    """Lines of one kind; what is not given is 0 or empty."""
+    unset = {
+        name: pl.lit(0 if name in _ZERO else None, dtype=dtype) for name, dtype in _ITEMS.items()
+    }
+    unset |= {"taxes": pl.lit([], dtype=pl.List(pl.Int64)), "is_bill": pl.lit(False)}
+    columns = {**unset, "move_id": pl.col("move_id"), **values}
+    return frame.select(**columns).cast(_ITEMS)
+
+
+def _cogs(lines: pl.DataFrame) -> list[pl.DataFrame]:
     """What the wholesale's goods cost, out of interim stock into costs, once it is posted."""
     sold = lines.filter(
-        "is_sale",
-        pl.col("doc") >= KIND,
-        pl.col("doc") < 3 * KIND,
-        pl.col("product_id").is_not_null() & (pl.col("state") == "posted"),
+        (pl.col("doc") // KIND).is_in([WHOLESALE, CREDIT_NOTE]), pl.col("state") == "posted"
     )
-    per_unit = (pl.col("cost") * 100).round(0).cast(pl.Int64)
-    units = pl.col("qty") * pl.when(pl.col("uom") == c.DOZENS).then(12).otherwise(1)
-    value = per_unit * units
+    dozen = pl.when(pl.col("uom") == c.DOZENS).then(12).otherwise(1)
+    value = (pl.col("cost") * 100).round(0).cast(pl.Int64) * pl.col("qty") * dozen
     return [
-        sold.select(
-            "move_id",
-            **{
-                **blank,
-                "slot": 20_000 + 2 * pl.col("slot") + leg,
-                "kind": pl.lit("cogs"),
-                "product_id": "product_id",
-                "label": "label",
-                "qty": "qty",
-                "uom": "uom",
-                "subtotal": way * value,
-                "total": way * value,
-                "balance": way * value * pl.col("sign"),
-                "account": pl.lit(account),
-            },
+        _item(
+            sold,
+            kind=pl.lit("cogs"),
+            slot=20_000 + 2 * pl.col("slot") + leg,
+            product_id=pl.col("product_id"),
+            label=pl.col("label"),
+            qty=pl.col("qty"),
+            uom=pl.col("uom"),
+            subtotal=way * value,
+            total=way * value,
+            balance=way * value * pl.col("sign"),
+            account=pl.lit(account),
         )
         for leg, way, account in ((0, 1, 54), (1, -1, 66))
     ]

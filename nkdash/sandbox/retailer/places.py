@@ -7,7 +7,7 @@ from nkdash.sandbox.retailer.tables import lore, table
 from nkdash.sandbox.store import Table
 
 VENDORS, CUSTOMERS = 4, 5
-STOCK, TRANSIT, ADJUSTMENT, SCRAP, DAMAGED = 8, 13, 14, 16, 17
+STOCK, TRANSIT, ADJUSTMENT, PRODUCTION, SCRAP, DAMAGED = 8, 13, 14, 15, 16, 17
 _FIRST_SHOP_VIEW = 20
 
 ACCOUNTS = {
@@ -122,7 +122,7 @@ def _locations(houses: list[dict[str, str]]) -> Table:
         (CUSTOMERS, "Customers", 2, "customer", None, None),
         (TRANSIT, "Inter-warehouse transit", 1, "transit", None, c.COMPANY),
         (ADJUSTMENT, "Inventory adjustment", 3, "inventory", None, c.COMPANY),
-        (15, "Production", 3, "production", None, c.COMPANY),
+        (PRODUCTION, "Production", 3, "production", None, c.COMPANY),
         (SCRAP, "Scrap", 3, "inventory", None, c.COMPANY),
         (DAMAGED, "Barang Rusak", STOCK - 1, "internal", c.MAIN_WAREHOUSE, c.COMPANY),
     ]

@@ -473,7 +473,7 @@ def _order_table(orders: pl.DataFrame, payments: pl.DataFrame) -> Table:
         ),
         date_order=utc(pl.col("at")),
         create_date=utc(pl.col("at")),
-        write_date=_utc(settled_at),
+        write_date=utc(settled_at),
         create_uid=user,
         write_uid=user,
         user_id=user,

@@ -11,12 +11,12 @@ from nkdash.sandbox.retailer import catalog as c
 from nkdash.sandbox.retailer.catalog import Catalog, Floats, Ints
 from nkdash.sandbox.retailer.documents import (
     CREDIT_NOTE,
-    DOCUMENTS,
     KIND,
-    LINES,
     PETTY_CASH,
     SERVICE,
     WHOLESALE,
+    as_documents,
+    as_lines,
 )
 from nkdash.sandbox.retailer.sales import DAY, Calendar
 from nkdash.sandbox.retailer.tables import lore
@@ -42,9 +42,9 @@ def wholesale(
         heads.append(head)
         counts.append(count)
         rows.append(rng.random((int(count.sum()), 4)))
-    day, count = np.concatenate(days), np.concatenate(counts)
-    invoices = _invoices(day, np.concatenate(heads))
-    lines = _goods(goods, np.repeat(invoices["doc"].to_numpy(), count), np.concatenate(rows))
+    invoices = _invoices(np.concatenate(days), np.concatenate(heads))
+    of_line = np.repeat(invoices["doc"].to_numpy(), np.concatenate(counts))
+    lines = _goods(goods, of_line, np.concatenate(rows))
     notes = (
         invoices.filter((pl.col("u_back") < 0.08) & (pl.col("state") == "posted"))
         .with_columns(day=pl.col("day") + 1 + (pl.col("u_back") / 0.08 * 6).cast(pl.Int64))
@@ -61,12 +61,12 @@ def wholesale(
         pl.col("doc").is_in(notes["doc"].implode()) & (pl.col("slot") <= 2)
     )
     documents = pl.concat([invoices, notes], how="diagonal")
-    return documents.select(list(DOCUMENTS)).cast(dict(DOCUMENTS)), pl.concat([lines, back])
+    return as_documents(documents), pl.concat([lines, back])
 
 
 def _invoices(day: Ints, u: Floats) -> pl.DataFrame:
     number = pl.int_range(pl.len()).over("day")
-    state = np.where(u[:, 2] < 0.03, "draft", np.where(u[:, 2] < 0.05, "cancel", "posted"))
+    state = np.where(u[:, 2] < 0.03, "draft", np.where(u[:, 2] < 0.08, "cancel", "posted"))
     frame = pl.DataFrame(
         {
             "day": day,
@@ -104,19 +104,17 @@ def _goods(goods: Catalog, doc: Ints, v: Floats) -> pl.DataFrame:
     )
     known = goods.products.select("product_id", "label", "cost")
     return (
-        frame.with_columns(
-            slot=pl.int_range(1, pl.len() + 1).over("doc"), withheld=pl.lit(False)
-        )
+        frame.with_columns(slot=pl.int_range(1, pl.len() + 1).over("doc"), withheld=pl.lit(False))
         .join(known, on="product_id", how="left", maintain_order="left")
-        .select(list(LINES))
-        .cast(dict(LINES))
+        .pipe(as_lines)
     )
 
 
 def expenses(seed: int, span: Calendar) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Bills for services, tax withheld, on Tuesdays and Fridays, and receipts of petty cash."""
     services, petty = lore()["services"], lore()["petty_cash"]
-    heads, lines = [], []
+    heads: list[tuple[int, int, int, str, int | None, str | None]] = []
+    lines: list[tuple[int, str, int, int, bool]] = []
     for day in range(span.first, span.last + 1):
         u = np.random.default_rng([seed, 5, max(day, 0)]).random(4)
         if day % 7 in (_TUESDAY, _FRIDAY):
@@ -151,6 +149,6 @@ def expenses(seed: int, span: Calendar) -> tuple[pl.DataFrame, pl.DataFrame]:
         cost=pl.lit(0.0),
     )
     return (
-        documents.select(list(DOCUMENTS)).cast(dict(DOCUMENTS)),
-        items.select(list(LINES)).cast(dict(LINES)),
+        as_documents(documents),
+        as_lines(items),
     )
