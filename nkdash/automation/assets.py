@@ -11,10 +11,17 @@ from nkdash import clock
 from nkdash.catalog import Catalog
 from nkdash.contracts import Table, empty
 from nkdash.datasets import opening_costs
-from nkdash.datasets.extract import NotTodayError, extract_days, extract_dimension, only_today
+from nkdash.datasets.extract import (
+    NotTodayError,
+    extract_changes,
+    extract_days,
+    extract_dimension,
+    only_today,
+)
 from nkdash.datasets.spec import Dataset
 from nkdash.dimensions import products
 from nkdash.dimensions.spec import Dimension
+from nkdash.lake import Layer, NotInLakeError, scan_table
 from nkdash.odoo import StatsSnapshot
 from nkdash.odoo.resource import OdooResource
 from nkdash.quality.asset_checks import (
@@ -30,6 +37,8 @@ OWNERS = ["team:data"]
 ODOO_POOL = "odoo"
 PUBLISH_POOL = "publish"
 
+# Runs with this tag read what was written since, not whole dimensions; see schedules.
+CHANGES_ONLY = {"nkdash/dimensions": "changes"}
 WAREHOUSE = dg.AssetKey(["warehouse", "snapshot"])
 
 Landed = Iterator[dg.AssetCheckResult | dg.Output[pl.DataFrame]]
@@ -132,7 +141,7 @@ def dataset_assets(
 
 
 def dimension_assets(dimension: Dimension, settings: Settings) -> list[dg.AssetsDefinition]:
-    """raw/<name> and star/dim_<name> of one dimension, read whole."""
+    """raw/<name> and star/dim_<name> of one dimension, read whole or by its changes."""
     whole: dict[str, Any] = {
         "io_manager_key": "lake",
         "owners": OWNERS,
@@ -151,7 +160,12 @@ def dimension_assets(dimension: Dimension, settings: Settings) -> list[dg.Assets
     def raw(context: dg.AssetExecutionContext, odoo: OdooResource) -> pl.DataFrame:
         with odoo.client() as client:
             before = client.stats.snapshot()
-            frame = extract_dimension(client, dimension)
+            known = _known(context, dimension, settings)
+            frame = (
+                extract_dimension(client, dimension)
+                if known is None
+                else extract_changes(client, dimension, known)
+            )
             _report_calls(context, client.stats.snapshot() - before)
         return frame
 
@@ -168,6 +182,18 @@ def dimension_assets(dimension: Dimension, settings: Settings) -> list[dg.Assets
         yield from _landed(context, dimension.make(raw).collect(), dimension.table)
 
     return [raw, star]
+
+
+def _known(
+    context: dg.AssetExecutionContext, dimension: Dimension, settings: Settings
+) -> pl.DataFrame | None:
+    """The dimension as it is in the lake, where this run asks for changes only and has it."""
+    if not CHANGES_ONLY.items() <= context.run.tags.items():
+        return None
+    try:
+        return scan_table(settings.lake_root, Layer.RAW, dimension.raw_table).collect()
+    except NotInLakeError:
+        return None
 
 
 def opening_costs_asset(settings: Settings) -> dg.AssetsDefinition:

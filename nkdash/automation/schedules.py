@@ -3,6 +3,7 @@
 import dagster as dg
 
 from nkdash import clock
+from nkdash.automation.assets import CHANGES_ONLY
 from nkdash.settings import Settings
 
 NIGHTLY = "0 2 * * *"
@@ -30,7 +31,10 @@ def nightly(settings: Settings) -> dg.ScheduleDefinition:
 
 
 def intraday(settings: Settings) -> dg.ScheduleDefinition:
-    """Every ``NKDASH_INTRADAY_MINUTES``: refresh *today*, the open business day."""
+    """Every ``NKDASH_INTRADAY_MINUTES``: refresh *today*, the open business day.
+
+    Dimensions by what was written since; the night reads them whole, which finds deletions.
+    """
 
     @dg.schedule(
         name="intraday",
@@ -57,7 +61,7 @@ def intraday(settings: Settings) -> dg.ScheduleDefinition:
         if unfinished:
             return dg.SkipReason("The refresh before this one is still at work.")
         local = context.scheduled_execution_time.astimezone(settings.zone)
-        return dg.RunRequest(partition_key=local.date().isoformat())
+        return dg.RunRequest(partition_key=local.date().isoformat(), tags=CHANGES_ONLY)
 
     return _intraday
 

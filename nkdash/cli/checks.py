@@ -106,11 +106,12 @@ def as_named_here(client: OdooClient, models: Needs) -> dict[str, dict[str, bool
     """``models`` under the names that this Odoo's version gives them and their fields."""
     here: dict[str, dict[str, bool]] = {}
     for newest, fields in models.items():
-        model = model_here(client, newest)
         try:
+            model = model_here(client, newest)
             known = client.fields_get(model)
         except OdooError:
-            known = {}
+            # Whatever it is, the checks meet it too and name it.
+            model, known = newest, {}
         here[model] = {name_here(newest, f, known) or f: need for f, need in fields.items()}
     return here
 

@@ -56,7 +56,7 @@ def test_query_answers_from_the_published_warehouse(loaded: Nkdash) -> None:
     rows = json.loads(loaded("query", "--json", sql).stdout, parse_float=Decimal)
     assert rows[-1]["date"] == TODAY.isoformat()
     facts = json.loads(
-        loaded("query", "--json", "SELECT sum(revenue_tax_in) r FROM fact_sales").stdout,
+        loaded("query", "--json", "SELECT sum(revenue_tax_in) r FROM fact_sales_all").stdout,
         parse_float=Decimal,
     )
     assert sum(row["r"] for row in rows) == facts[0]["r"] != 0

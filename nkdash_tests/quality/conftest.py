@@ -52,10 +52,10 @@ class Retailer:
         """Load days as the assets do; ``layers`` fewer where a run broke off."""
         root, days = self.settings.lake_root, days_between(first, last)
         dimensions = {}
-        for d in self.catalog.dimensions:
-            made = d.make(extract_dimension(self.client, d).lazy()).collect()
-            write_table(root, Layer.STAR, d.table, made, as_of=now())
-            dimensions[d.table.name] = made.lazy()
+        for dimension in self.catalog.dimensions:
+            made = dimension.make(extract_dimension(self.client, dimension).lazy()).collect()
+            write_table(root, Layer.STAR, dimension.table, made, as_of=now())
+            dimensions[dimension.table.name] = made.lazy()
         for d in self.datasets:
             if names and d.name not in names:
                 continue

@@ -228,7 +228,9 @@ def figures(values: dict[tuple[date, str], int]) -> pl.DataFrame:
         {"date": day, "group": group, "figure": COUNT, "value": Decimal(cents).scaleb(-2)}
         for (day, group), cents in values.items()
     ]
-    schema = {"date": pl.Date, "group": pl.String, "figure": pl.String, "value": EXACT}
+    schema = pl.Schema(
+        {"date": pl.Date(), "group": pl.String(), "figure": pl.String(), "value": EXACT}
+    )
     return pl.DataFrame(rows, schema=schema)
 
 

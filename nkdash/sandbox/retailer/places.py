@@ -7,7 +7,7 @@ from nkdash.sandbox.retailer.tables import lore, table
 from nkdash.sandbox.store import Table
 
 VENDORS, CUSTOMERS = 4, 5
-STOCK, TRANSIT, ADJUSTMENT, PRODUCTION, SCRAP, DAMAGED = 8, 13, 14, 15, 16, 17
+STOCK, TRANSIT, ADJUSTMENT, PRODUCTION, SCRAP = 8, 13, 14, 15, 16
 _FIRST_SHOP_VIEW = 20
 
 ACCOUNTS = {
@@ -124,7 +124,6 @@ def _locations(houses: list[dict[str, str]]) -> Table:
         (ADJUSTMENT, "Inventory adjustment", 3, "inventory", None, c.COMPANY),
         (PRODUCTION, "Production", 3, "production", None, c.COMPANY),
         (SCRAP, "Scrap", 3, "inventory", None, c.COMPANY),
-        (DAMAGED, "Barang Rusak", STOCK - 1, "internal", c.MAIN_WAREHOUSE, c.COMPANY),
     ]
     for n, (house, stock) in enumerate(zip(houses, stock_locations(), strict=True)):
         warehouse = c.MAIN_WAREHOUSE + n

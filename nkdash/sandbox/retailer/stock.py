@@ -56,7 +56,7 @@ def stock_tables(
         pl.col("at").is_between(span.first * DAY, span.now)
     )
     links = documents.select("doc", "move_id")
-    lots = goods.products.select("product_id", "lot_id", "label", "storable", "cost")
+    lots = goods.products.select("product_id", "lot_id", "storable", "cost")
     moves = (
         pl.concat([opening, moves], how="diagonal")
         .join(links, on="doc", how="left", maintain_order="left")
@@ -277,7 +277,7 @@ def _move_table(moves: pl.DataFrame) -> Table:
         "reference",
         "origin",
         "picking_id",
-        name=pl.when(pl.col("picking_id").is_null()).then("reference").otherwise("label"),
+        name="reference",
         date="moment",
         location_id="source",
         location_dest_id="target",

@@ -5,6 +5,8 @@ from the last two weeks alone: it does not depend on where the span begins. Good
 more than they went out go the other way, to the warehouse and to the vendor.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
@@ -29,13 +31,13 @@ _DOZEN_VENDORS = (0, 3, 10)
 """They bill in dozens what makes one."""
 
 
+@dataclass(frozen=True)
 class Supply:
     """Flows of goods into the warehouse and the shops, and the vendors' documents for them."""
 
-    def __init__(self, flows: pl.DataFrame, documents: pl.DataFrame, lines: pl.DataFrame) -> None:
-        self.flows = flows
-        self.documents = documents
-        self.lines = lines
+    flows: pl.DataFrame
+    documents: pl.DataFrame
+    lines: pl.DataFrame
 
 
 def supply(seed: int, goods: Catalog, external: pl.DataFrame, span: Calendar) -> Supply:
