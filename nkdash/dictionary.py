@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from nkdash.catalog import Catalog
 from nkdash.contracts import Column, Table
+from nkdash.quality import verdicts
 from nkdash.settings import Settings
 from nkdash.warehouse.ddl import duckdb_type
 from nkdash.warehouse.shape import MadeTable, made_tables
@@ -52,7 +53,10 @@ def dictionary(catalog: Catalog, settings: Settings) -> str:
             (table.name, _lake_table(table))
             for table in (*catalog.facts, *catalog.dimension_tables)
         ],
-        "warehouse": [(t.derived.name, _made_table(t)) for t in made_tables(catalog, settings)],
+        "warehouse": [
+            *((t.derived.name, _made_table(t)) for t in made_tables(catalog, settings)),
+            (verdicts.TABLE.name, _contract_table(verdicts.TABLE)),
+        ],
     }
     parts = [HEAD]
     parts += [
@@ -69,8 +73,11 @@ def dictionary(catalog: Catalog, settings: Settings) -> str:
 
 def _lake_table(table: Table, about: str = "") -> str:
     days = "One file per day." if table.partitioned else "One file."
+    return f"{about} {days} {_contract_table(table)}".strip()
+
+
+def _contract_table(table: Table) -> str:
     key = ", ".join(f"`{name}`" for name in table.key)
-    words = f"{about} One row: {table.grain}. Key: {key}. {days}".strip()
     columns = (
         (
             f"`{c.name}`",
@@ -83,7 +90,7 @@ def _lake_table(table: Table, about: str = "") -> str:
         for c in table.columns
     )
     head = ("column", "type", "unit", "null", "Odoo field or formula", "description")
-    return f"{words}\n\n{_grid(head, columns)}"
+    return f"One row: {table.grain}. Key: {key}.\n\n{_grid(head, columns)}"
 
 
 def _description(column: Column) -> str:

@@ -171,7 +171,8 @@ def first_unloaded(settings: Settings) -> date:
     today = clock.today(settings)
     wanted = set(clock.days_between(settings.nkdash_start_date, clock.day_before(today)))
     lacking = {today}
-    for dataset in load_catalog(settings).datasets:
+    # A snapshot is of its day only: no range brings a missed one back.
+    for dataset in (d for d in load_catalog(settings).datasets if not d.is_snapshot):
         for layer, table in tables(dataset):
             loaded = loaded_days(settings.lake_root, layer, table)
             lacking |= wanted - {e.day for e in loaded if is_whole(e, settings.zone)}

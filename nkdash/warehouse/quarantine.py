@@ -34,9 +34,10 @@ def load_verdicts(
 ) -> None:
     """Bring the table ``reconciliation`` up to the lake's files of verdicts."""
     new = [key for key in stale if key.layer is Layer.QUALITY]
-    for key in (*new, *(key for key in gone if key.layer is Layer.QUALITY)):
+    if leave := [*new, *(key for key in gone if key.layer is Layer.QUALITY)]:
         connection.execute(
-            f"DELETE FROM {TABLE.name} WHERE dataset = ? AND date = ?", [key.table, key.day]
+            f"DELETE FROM {TABLE.name} WHERE (dataset, date) IN (SELECT unnest(?), unnest(?))",
+            [[key.table for key in leave], [key.day for key in leave]],
         )
     if new:
         connection.execute(

@@ -20,6 +20,7 @@ from nkdash.clock import days_between
 from nkdash.definitions import build_definitions
 from nkdash.dictionary import dictionary
 from nkdash.lake import Layer, days_present
+from nkdash.quality.verdicts import differing_days, read_verdicts
 from nkdash.sandbox import load_records, serve
 from nkdash.settings import Settings, load_settings
 from nkdash.warehouse import Warehouse
@@ -84,6 +85,11 @@ def test_the_guides_file_is_all_that_a_dataset_needs(
     for layer, table in ((Layer.RAW, "pos_sessions"), (Layer.STAR, "fact_pos_sessions")):
         assert days_present(settings.lake_root, layer, table) == days
 
+    verdicts = read_verdicts(settings.lake_root, "pos_sessions", sorted(days))
+    assert set(verdicts["date"]) == days
+    assert set(verdicts["figure"]) >= {"count", "cash_register_balance_start"}
+    assert differing_days(verdicts) == []
+
     warehouse = Warehouse(settings.warehouse_dir)
     try:
         sessions = warehouse.query(
@@ -104,8 +110,8 @@ def test_the_guides_file_is_all_that_a_dataset_needs(
     finally:
         warehouse.close()
 
-    told = lake_coverage(settings.lake_root, catalog, date(2026, 10, 16), settings.zone)
-    status = [c for c in told if c.dataset == "pos_sessions"]
+    covered_days = lake_coverage(settings.lake_root, catalog, date(2026, 10, 16), settings.zone)
+    status = [c for c in covered_days if c.dataset == "pos_sessions"]
     assert [c.layer for c in status] == ["raw", "clean", "star-schema"]
     assert all(c.days == 3 and c.rows and c.fresh for c in status)
 

@@ -160,7 +160,7 @@ def test_the_warehouse_that_is_compared_has_something_in_every_corner() -> None:
 
 
 # Without shrinking: a random order does not get simpler with another seed.
-@hypothesis_settings(deadline=None, max_examples=4, phases=[Phase.generate])
+@hypothesis_settings(deadline=None, max_examples=3, phases=[Phase.generate])
 @given(st.integers(0, 1_000_000))
 def test_any_order_of_days_datasets_and_reloads_gives_the_same_warehouse(seed: int) -> None:
     pick = random.Random(seed)

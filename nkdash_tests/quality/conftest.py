@@ -1,25 +1,30 @@
 """A sandbox with the recorded retailer, and a lake that was loaded from it without Dagster."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
+from pydantic import SecretStr
 
 from nkdash.catalog import Catalog, load_catalog
 from nkdash.clock import days_between
 from nkdash.datasets.extract import extract_days, extract_dimension
 from nkdash.datasets.spec import Dataset
 from nkdash.lake import Layer, write_days, write_table
-from nkdash.odoo import OdooClient
+from nkdash.odoo import OdooClient, OdooConnection
 from nkdash.quality.reconcile import reconcile
 from nkdash.quality.verdicts import differing_days
 from nkdash.sandbox import SandboxServer, load_records, serve
 from nkdash.settings import Settings
 from nkdash_tests.conftest import RECORDS
-from nkdash_tests.datasets.stock import connect, make_settings
+from nkdash_tests.datasets.stock import make_settings
+
+Protocol = Literal["jsonrpc", "json2"]
 
 FIRST, LAST = date(2026, 10, 13), date(2026, 10, 16)
 DAYS = days_between(FIRST, LAST)
@@ -85,14 +90,30 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+@contextmanager
+def serving(records: Path, folder: Path, protocol: Protocol) -> Iterator[Retailer]:
+    """A sandbox with ``records`` and an empty lake in ``folder``."""
+    settings = make_settings(
+        folder, nkdash_start_date=FIRST, nkdash_now=datetime(2026, 11, 23, 5, tzinfo=UTC)
+    )
+    with serve(load_records(records)) as odoo:
+        connection = OdooConnection(
+            host="127.0.0.1",
+            port=odoo.port,
+            protocol=protocol,
+            db="demo",
+            username="demo",
+            api_key=SecretStr("demo"),
+            max_attempts=1,
+        )
+        with OdooClient(connection) as client:
+            yield Retailer(odoo, client, settings, load_catalog(settings))
+
+
 @pytest.fixture
 def retailer(tmp_path: Path) -> Iterator[Retailer]:
     """The recorded retailer, four days loaded."""
-    settings = make_settings(
-        tmp_path, nkdash_start_date=FIRST, nkdash_now=datetime(2026, 11, 23, 5, tzinfo=UTC)
-    )
-    with serve(load_records(RECORDS)) as odoo, connect(odoo) as client:
-        made = Retailer(odoo, client, settings, load_catalog(settings))
+    with serving(RECORDS, tmp_path, "jsonrpc") as made:
         made.load()
-        odoo.control.reset_calls()
+        made.odoo.control.reset_calls()
         yield made

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -24,7 +25,7 @@ from nkdash.quality.reconcile import (
 )
 from nkdash.quality.verdicts import TABLE, differing_days, read_verdicts
 from nkdash_tests.conftest import RECORDS
-from nkdash_tests.quality.conftest import DAYS, FIRST, LAST, Retailer
+from nkdash_tests.quality.conftest import DAYS, FIRST, LAST, Protocol, Retailer, serving
 
 TRUTH = json.loads((RECORDS.parent / "truth.json").read_text())["days"]
 SECOND = DAYS[1]
@@ -221,6 +222,26 @@ def test_odoo_failing_leaves_the_verdicts_as_they_were(retailer: Retailer) -> No
         retailer.reconcile("pos_orders")
     kept = read_verdicts(retailer.settings.lake_root, "pos_orders", DAYS)
     assert kept.drop("checked_at").equals(before.sort("date", "figure").drop("checked_at"))
+
+
+@pytest.mark.parametrize("protocol", ["jsonrpc", "json2"])
+def test_odoo_19_tells_the_days_of_lines_by_itself(tmp_path: Path, protocol: Protocol) -> None:
+    first, last = date(2026, 11, 13), date(2026, 11, 15)
+    with serving(RECORDS.parents[1] / "19" / "records", tmp_path, protocol) as retailer:
+        retailer.load(first, last, sorted(POS))
+        retailer.odoo.control.reset_calls()
+        before = {name: retailer.reconcile(name, first, last) for name in POS}
+        assert all(verdicts["agrees"].all() for verdicts in before.values())
+        lines = before["pos_order_lines"].filter(pl.col("figure") == COUNT)
+        assert (lines["odoo_value"] > 0).all()
+        grouped = {k: n for k, n in retailer.odoo.control.counts().items() if "group" in k}
+        assert set(grouped.values()) == {1}
+        assert "pos.order.search_read" not in retailer.odoo.control.counts()
+        # 00:30 of the last day in Jakarta, the day before in UTC.
+        order = retailer.some("pos.order", local_day("date_order") == first)
+        retailer.odoo.control.update("pos.order", [order], {"date_order": "2026-11-14 17:30:00"})
+        for name in POS:
+            assert differing_days(retailer.reconcile(name, first, last)) == [first, last]
 
 
 def figures(values: dict[tuple[date, str], int]) -> pl.DataFrame:
