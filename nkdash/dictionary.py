@@ -99,6 +99,8 @@ def _description(column: Column) -> str:
         f"{column.minimum:g} or more" if column.minimum is not None else "",
         f"{column.maximum:g} or less" if column.maximum is not None else "",
     ]
+    if any(limits) and column.severity == "warn":
+        limits.append("what breaks this lands with a warning")
     return "; ".join([column.description, *filter(None, limits)])
 
 

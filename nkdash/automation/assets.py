@@ -23,6 +23,7 @@ from nkdash.dimensions import products
 from nkdash.dimensions.spec import Dimension
 from nkdash.lake import Layer, NotInLakeError, scan_table
 from nkdash.odoo import StatsSnapshot
+from nkdash.odoo.resource import POOL as ODOO_POOL
 from nkdash.odoo.resource import OdooResource
 from nkdash.quality.asset_checks import (
     contract_result,
@@ -34,7 +35,6 @@ from nkdash.settings import Settings
 from nkdash.warehouse import publish
 
 OWNERS = ["team:data"]
-ODOO_POOL = "odoo"
 PUBLISH_POOL = "publish"
 
 # Runs with this tag read what was written since, not whole dimensions; see schedules.

@@ -155,8 +155,8 @@ def show(found: Sequence[Compared], verdicts: "pl.DataFrame") -> None:
     out.print(made)
     if wrong.height > FIGURES_SHOWN:
         out.print(f"The first {FIGURES_SHOWN} of {wrong.height:,} figures; --json gives all.")
-    days = sorted({day for compared in found for day in compared.differing})
-    names = "".join(f" --dataset {c.dataset}" for c in found if c.differing)
     out.print("Load them again to heal them; until then publish keeps what it had of these days:")
-    for start, end in ranges(days):
-        out.print(f"  nkdash backfill --from {start} --to {end}{names}", soft_wrap=True)
+    for compared in found:
+        for start, end in ranges(compared.differing):
+            command = f"nkdash backfill --from {start} --to {end} --dataset {compared.dataset}"
+            out.print(f"  {command}", soft_wrap=True)

@@ -70,7 +70,16 @@ COMMON = (
         "account.move.line.quantity, signed",
         nullable=False,
     ),
-    Column("discount_pct", PRICE, "Discount of the line", "percent", "account.move.line.discount"),
+    Column(
+        "discount_pct",
+        PRICE,
+        "Discount of the line",
+        "percent",
+        "account.move.line.discount",
+        minimum=0,
+        maximum=100,
+        severity="warn",
+    ),
     identifier("currency_id", "Currency of the document", "account.move.line.currency_id"),
     Column("currency", pl.String(), "Its code, ISO 4217", source="res.currency.name"),
     Column(

@@ -90,7 +90,16 @@ COMMON = (
         "pos.order.line.price_unit / currency_rate",
         nullable=False,
     ),
-    Column("discount_pct", PRICE, "Discount", "percent", "pos.order.line.discount"),
+    Column(
+        "discount_pct",
+        PRICE,
+        "Discount",
+        "percent",
+        "pos.order.line.discount",
+        minimum=0,
+        maximum=100,
+        severity="warn",
+    ),
 )
 
 RECONCILE = Reconcile(

@@ -12,6 +12,8 @@ from nkdash.odoo.errors import OdooError, PermanentOdooError, TransientOdooError
 from nkdash.settings import load_settings
 
 REFUSAL_SECONDS = 20.0
+POOL = "odoo"
+"""Dagster's concurrency pool of the steps that call Odoo."""
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from nkdash.lake import (
     scan_table,
 )
 from nkdash.odoo import OdooError
-from nkdash.odoo.resource import OdooResource
+from nkdash.odoo.resource import POOL, OdooResource
 from nkdash.quality import pos_totals, volume
 from nkdash.quality.reconcile import reconcile
 from nkdash.quality.references import orphans, references
@@ -87,7 +87,15 @@ def dataset_checks(
     specs = [dg.AssetCheckSpec(VOLUME, asset=key, description="No day far from its weekday's use.")]
     if referenced:
         specs.append(
-            dg.AssetCheckSpec(REFERENCES, asset=key, description="Every id is in its dimension.")
+            dg.AssetCheckSpec(
+                REFERENCES,
+                asset=key,
+                # Where one run loads both, the dimensions come first.
+                additional_deps=sorted(
+                    {dg.AssetKey(["star", t.name]) for t in referenced.values()}
+                ),
+                description="Every id is in its dimension.",
+            )
         )
     if dataset.reconcile:
         specs.append(
@@ -101,7 +109,7 @@ def dataset_checks(
             )
         )
 
-    @dg.multi_asset_check(name=f"check_{dataset.name}", specs=specs, pool="odoo")
+    @dg.multi_asset_check(name=f"check_{dataset.name}", specs=specs, pool=POOL)
     def check(
         context: dg.AssetCheckExecutionContext, odoo: OdooResource
     ) -> Iterator[dg.AssetCheckResult]:
