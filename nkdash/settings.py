@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from nkdash.contracts.decimals import FEWEST, MOST
 from nkdash.odoo.connection import OdooConnection, Protocol
 
 DEFAULT_PORT, DEFAULT_TLS_PORT = 8069, 443
@@ -82,6 +83,9 @@ class Settings(BaseSettings):
     nkdash_cost_fallback: Literal["none", "odoo_line_cost", "standard_price"] = Field(
         "none",
         description="cost of goods without a bill or opening cost; today's, never as of then",
+    )
+    nkdash_money_decimals: int = Field(
+        2, ge=FEWEST, le=MOST, description="decimals of amounts; more for currencies that have more"
     )
     nkdash_partner_contacts: bool = Field(False, description="read e-mail and phone of partners")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nkdash import clock
 from nkdash.catalog import Catalog, load_catalog
+from nkdash.contracts import MONEY_DECIMALS
 from nkdash.datasets.extract import model_here, name_here
 from nkdash.datasets.spec import Field
 from nkdash.odoo import OdooClient, OdooError
@@ -83,6 +84,8 @@ def reading_odoo(settings: Settings, catalog: Catalog) -> list[Check]:
             # Whatever it is, the checks below meet it too and name it.
             models = needs(catalog, lambda model, field: None)
         found = odoo_checks(connection, as_named_here(client, models))
+        if not any(check.ok is False for check in found):
+            found += currency_decimals(client)
         field = settings.nkdash_pos_discount_field
         if field and not any(check.ok is False for check in found):
             found.append(discount_field(client, field))
@@ -133,6 +136,21 @@ def _collect(
         if rest and (related := relation(model, head)):
             inner = Field(rest, field.dtype, field.description, field.required)
             _collect(models, related, [inner], relation, optional=optional)
+
+
+def currency_decimals(client: OdooClient) -> Iterator[Check]:
+    """Whether the companies' currencies have more decimals than amounts are kept with."""
+    companies = client.read_ids("res.company", client.companies(), ["currency_id"])
+    ids = companies.get_column("currency_id").drop_nulls().to_list()
+    currencies = client.read_ids("res.currency", ids, ["name", "decimal_places"])
+    for _, name, decimals in currencies.rows():
+        if decimals > MONEY_DECIMALS:
+            yield Check(
+                "currency",
+                False,
+                f"{name} has {decimals} decimals, amounts are kept with {MONEY_DECIMALS}",
+                f"Set NKDASH_MONEY_DECIMALS={decimals}, then load anew.",
+            )
 
 
 def discount_field(client: OdooClient, field: str) -> Check:

@@ -1,5 +1,6 @@
 """The table contract: the one source for schemas on write, checks, DuckDB types and the docs."""
 
+from nkdash.contracts.decimals import MONEY_DECIMALS
 from nkdash.contracts.table import (
     MONEY,
     PRICE,
@@ -20,6 +21,7 @@ from nkdash.contracts.table import (
 
 __all__ = [
     "MONEY",
+    "MONEY_DECIMALS",
     "PRICE",
     "QUANTITY",
     "TIMESTAMP",

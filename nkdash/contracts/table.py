@@ -9,7 +9,9 @@ from typing import Literal
 
 import polars as pl
 
-MONEY = pl.Decimal(18, 2)
+from nkdash.contracts.decimals import MONEY_DECIMALS
+
+MONEY = pl.Decimal(18, MONEY_DECIMALS)
 PRICE = pl.Decimal(18, 6)
 QUANTITY = pl.Decimal(18, 4)
 TIMESTAMP = pl.Datetime("us")
@@ -146,8 +148,8 @@ def _example(frame: pl.DataFrame, table: Table, column: Column) -> str:
 
 
 def money(expr: pl.Expr) -> pl.Expr:
-    """A Float64 amount as DECIMAL(18,2), rounded once, half away from zero."""
-    return expr.round(2, mode="half_away_from_zero").cast(MONEY)
+    """A Float64 amount as MONEY, rounded once, half away from zero."""
+    return expr.round(MONEY_DECIMALS, mode="half_away_from_zero").cast(MONEY)
 
 
 def price(expr: pl.Expr) -> pl.Expr:

@@ -26,6 +26,12 @@ def local_column(name: str, description: str, source: str, *, nullable: bool = F
     return Column(name, TIMESTAMP, description, "local", source, nullable)
 
 
+def order_rate(column: str) -> pl.Expr:
+    """Order currency per company currency, which divides an order's amounts; 1 where unset."""
+    rate = pl.col(column)
+    return pl.when(rate > 0).then(rate).otherwise(1.0)
+
+
 def to_local(utc: pl.Expr, zone: str) -> pl.Expr:
     """A naive UTC timestamp as naive local time of ``zone``."""
     return utc.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)

@@ -11,6 +11,7 @@ from nkdash.datasets.columns import (
     SOLD_STATES,
     identifier,
     local_column,
+    order_rate,
     to_local,
     utc_column,
 )
@@ -193,8 +194,7 @@ FACT = Table(
 
 def clean(raw: pl.LazyFrame, zone: str) -> pl.LazyFrame:
     """Lines of sold orders only, one row a line, amounts in company currency."""
-    rate = pl.col("order_id.currency_rate").fill_null(1.0)
-    rate = pl.when(rate > 0).then(rate).otherwise(1.0)
+    rate = order_rate("order_id.currency_rate")
     incl = pl.col("price_subtotal_incl")
     revenue = incl - pl.col("discount_amount").fill_null(0.0)
     # The further discount lowers both tax bases in proportion.

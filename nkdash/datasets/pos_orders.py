@@ -9,6 +9,7 @@ from nkdash.datasets.columns import (
     SOLD_STATES,
     identifier,
     local_column,
+    order_rate,
     to_local,
     utc_column,
 )
@@ -70,8 +71,7 @@ CLEAN = Table(
 
 def clean(raw: pl.LazyFrame, zone: str) -> pl.LazyFrame:
     """Sold orders only, one row an order, amounts in company currency."""
-    rate = pl.col("currency_rate").fill_null(1.0)
-    rate = pl.when(rate > 0).then(rate).otherwise(1.0)
+    rate = order_rate("currency_rate")
     return (
         raw.filter(pl.col("state").is_in(SOLD_STATES))
         .unique("id", keep="last", maintain_order=True)

@@ -10,6 +10,7 @@ from nkdash.datasets.columns import (
     DATE,
     SOLD_STATES,
     identifier,
+    order_rate,
     utc_column,
 )
 from nkdash.datasets.spec import Dataset, Fact, Field, Reconcile, Source
@@ -72,8 +73,7 @@ FACT = Table("fact_payments", "one POS payment", CLEAN.key, CLEAN.columns)
 
 def clean(raw: pl.LazyFrame) -> pl.LazyFrame:
     """Payments of sold orders only, one row a payment, amounts in company currency."""
-    rate = pl.col("pos_order_id.currency_rate").fill_null(1.0)
-    rate = pl.when(rate > 0).then(rate).otherwise(1.0)
+    rate = order_rate("pos_order_id.currency_rate")
     return (
         raw.filter(pl.col("pos_order_id.state").is_in(SOLD_STATES))
         .unique("id", keep="last", maintain_order=True)

@@ -4,12 +4,25 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from nkdash.contracts import MONEY, PRICE, QUANTITY, Column, Table, money, price, quantity
+from nkdash.contracts import (
+    MONEY,
+    MONEY_DECIMALS,
+    PRICE,
+    QUANTITY,
+    Column,
+    Table,
+    money,
+    price,
+    quantity,
+)
 from nkdash.datasets import account_moves
 from nkdash.datasets.account_moves import PURCHASES
 from nkdash.datasets.columns import identifier
 from nkdash.datasets.spec import Dataset, Fact, Field
 from nkdash.settings import Settings
+
+UNITS = 10**MONEY_DECIMALS
+"""Smallest units of the currency in one of it: cents in a rupiah."""
 
 FIELDS = (
     *account_moves.FIELDS,
@@ -201,10 +214,10 @@ def _kept(amount: pl.Expr) -> pl.Expr:
 def _spread(column: str, sign: pl.Expr) -> pl.Expr:
     """A money column with negative lines spread over positive ones, to the cent.
 
-    Counted in whole cents; the last positive line takes the remainder. A document without positive
-    lines stays as it is.
+    Counted in whole cents (the currency's smallest units); the last positive line takes the
+    remainder. A document without positive lines stays as it is.
     """
-    cents = (pl.col(column).cast(pl.Float64) * sign * 100).round(0).cast(pl.Int64)
+    cents = (pl.col(column).cast(pl.Float64) * sign * UNITS).round(0).cast(pl.Int64)
     is_positive = cents > 0
     positive = pl.when(is_positive).then(cents).otherwise(0).sum().over("move_id")
     negative = pl.when(cents < 0).then(cents).otherwise(0).sum().over("move_id")
@@ -223,7 +236,7 @@ def _spread(column: str, sign: pl.Expr) -> pl.Expr:
         .otherwise(0)
     )
     spread = pl.when(positive > 0).then(after).otherwise(cents)
-    return money(spread / 100 * sign)
+    return money(spread / UNITS * sign)
 
 
 def dataset(settings: Settings) -> Dataset:

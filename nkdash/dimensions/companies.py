@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from nkdash.contracts import Column, Table
+from nkdash.contracts import MONEY_DECIMALS, Column, Table
 from nkdash.datasets.columns import identifier
 from nkdash.datasets.spec import Field
 from nkdash.dimensions.spec import Dimension
@@ -24,6 +24,8 @@ TABLE = Table(
             pl.Int64(),
             "Decimals of the currency",
             source="res.currency.decimal_places",
+            # Amounts would be rounded to fewer: NKDASH_MONEY_DECIMALS is to be raised first.
+            maximum=MONEY_DECIMALS,
         ),
     ),
 )

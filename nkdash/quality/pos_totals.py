@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from nkdash.contracts import MONEY_DECIMALS
 from nkdash.datasets.columns import SOLD_STATES
 
 EXAMPLES = 5
-HALF_A_CENT = 0.005
+HALF_A_CENT = 0.5 / 10**MONEY_DECIMALS
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ def _unequal(orders: pl.LazyFrame, parts: pl.LazyFrame, total: str, what: str) -
                 "{}: {} {}, {} {}",
                 "name",
                 pl.lit(total),
-                pl.col(total).round(2),
+                pl.col(total).round(MONEY_DECIMALS),
                 pl.lit(what),
-                pl.col("part").round(2),
+                pl.col("part").round(MONEY_DECIMALS),
             )
         )
         .collect()

@@ -34,7 +34,7 @@ from importlib.resources import files
 
 import duckdb
 
-from nkdash.contracts import Table
+from nkdash.contracts import MONEY_DECIMALS, Table
 from nkdash.settings import Settings
 from nkdash.warehouse.ddl import literal, quoted
 
@@ -86,10 +86,15 @@ def sql_files(folder: str) -> Mapping[str, str]:
     """The SQL files of a folder of ``sql/``, text by name without suffix, in order of names."""
     found = (files(__package__) / "sql" / folder).iterdir()
     return {
-        file.name.removesuffix(".sql"): file.read_text(encoding="utf-8")
+        file.name.removesuffix(".sql"): _in_money(file.read_text(encoding="utf-8"))
         for file in sorted(found, key=lambda file: file.name)
         if file.name.endswith(".sql")
     }
+
+
+def _in_money(sql: str) -> str:
+    """The SQL with amounts in as many decimals as the contracts give them."""
+    return sql.replace("DECIMAL(18, 2)", f"DECIMAL(18, {MONEY_DECIMALS})")
 
 
 @cache
