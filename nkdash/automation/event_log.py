@@ -76,11 +76,17 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         super().dispose()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run and one kind, in one transaction a database file."""
-        kinds = {entry.dagster_event_type for entry in events}
-        if len({entry.run_id for entry in events}) > 1 or not kinds <= ASSET_EVENTS:
-            super().store_event_batch(events)
-            return
+        """Store the asset events of one run in one transaction a file, all else one by one."""
+        of_assets = [entry for entry in events if entry.dagster_event_type in ASSET_EVENTS]
+        if len({entry.run_id for entry in of_assets}) == 1:
+            self._store_asset_events(of_assets)
+        else:
+            super().store_event_batch(of_assets)
+        super().store_event_batch(
+            [entry for entry in events if entry.dagster_event_type not in ASSET_EVENTS]
+        )
+
+    def _store_asset_events(self, events: Sequence[EventLogEntry]) -> None:
         insert = self.prepare_insert_event_batch(events)
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(insert)

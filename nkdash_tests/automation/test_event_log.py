@@ -15,10 +15,15 @@ RANGE = {
 }
 
 
-@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-def numbers(context: dg.AssetExecutionContext) -> None:
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[dg.AssetCheckSpec("positive", asset="numbers")],
+)
+def numbers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     for key in context.partition_keys:
         context.add_asset_metadata({"rows": int(key[-2:])}, partition_key=key)
+    return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)])
 
 
 @pytest.fixture(params=["stock", "batched"])
@@ -60,6 +65,12 @@ def test_every_event_of_a_range_is_there(instance: dg.DagsterInstance) -> None:
     assert len(in_run) == len(expected)
     planned = instance.all_logs(result.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     assert len(planned) == len(expected)
+    checks = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(numbers.key, "positive"), limit=10
+    )
+    assert [(check.run_id, check.status.value) for check in checks] == [
+        (result.run_id, "SUCCEEDED")
+    ]
     event = instance.get_latest_materialization_event(numbers.key)
     assert event is not None
     assert event.asset_materialization is not None
