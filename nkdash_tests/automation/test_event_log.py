@@ -1,5 +1,6 @@
 """Batched storage writes what stock storage writes."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,11 +67,11 @@ def test_every_event_of_a_range_is_there(instance: dg.DagsterInstance) -> None:
     planned = instance.all_logs(result.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     assert len(planned) == len(expected)
     checks = instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(numbers.key, "positive"), limit=10
+        dg.AssetCheckKey(numbers.key, "positive"), limit=100
     )
-    assert [(check.run_id, check.status.value) for check in checks] == [
-        (result.run_id, "SUCCEEDED")
-    ]
+    statuses = Counter(check.status.value for check in checks)
+    # Dagster plans the check for every day, and has it told once a run.
+    assert statuses == {"PLANNED": len(expected), "SUCCEEDED": 1}
     event = instance.get_latest_materialization_event(numbers.key)
     assert event is not None
     assert event.asset_materialization is not None
