@@ -1,5 +1,7 @@
 """Schedules in the business time zone: yesterday at night, today in between, snapshots late."""
 
+from datetime import date
+
 import dagster as dg
 
 from nkdash import clock
@@ -23,8 +25,7 @@ def nightly(settings: Settings) -> dg.ScheduleDefinition:
         description="Loads yesterday at 02:00 local time and publishes.",
     )
     def _nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        local = context.scheduled_execution_time.astimezone(settings.zone)
-        day = clock.day_before(local.date()).isoformat()
+        day = clock.day_before(_local_day(context, settings)).isoformat()
         return dg.RunRequest(run_key=f"nightly-{day}", partition_key=day)
 
     return _nightly
@@ -60,8 +61,8 @@ def intraday(settings: Settings) -> dg.ScheduleDefinition:
         )
         if unfinished:
             return dg.SkipReason("The refresh before this one is still at work.")
-        local = context.scheduled_execution_time.astimezone(settings.zone)
-        return dg.RunRequest(partition_key=local.date().isoformat(), tags=CHANGES_ONLY)
+        day = _local_day(context, settings)
+        return dg.RunRequest(partition_key=day.isoformat(), tags=CHANGES_ONLY)
 
     return _intraday
 
@@ -78,7 +79,7 @@ def snapshot(settings: Settings) -> dg.ScheduleDefinition:
         description="Takes the day's stock snapshot at 23:30 local time and publishes.",
     )
     def _snapshot(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        day = context.scheduled_execution_time.astimezone(settings.zone).date()
+        day = _local_day(context, settings)
         if day != clock.today(settings):
             return dg.SkipReason(
                 f"{day} is over: its snapshot is lost, Odoo knows only what is now."
@@ -86,6 +87,11 @@ def snapshot(settings: Settings) -> dg.ScheduleDefinition:
         return dg.RunRequest(run_key=f"snapshot-{day}", partition_key=day.isoformat())
 
     return _snapshot
+
+
+def _local_day(context: dg.ScheduleEvaluationContext, settings: Settings) -> date:
+    """The business day in which the tick lies."""
+    return context.scheduled_execution_time.astimezone(settings.zone).date()
 
 
 def every(minutes: int) -> str:

@@ -2,10 +2,26 @@
 
 import polars as pl
 
-from nkdash.contracts import TIMESTAMP, Column
+from nkdash.contracts import MONEY, TIMESTAMP, Column
 
 DATE = Column("date", pl.Date(), "Business day", "local", nullable=False)
 COMPANY = Column("company_id", pl.Int64(), "Company", nullable=False, source="company_id")
+
+GROSS_TAX_IN = Column(
+    "gross_tax_in",
+    MONEY,
+    "price_unit x quantity plus the line's excluded taxes; 0 for a line of kind discount",
+    "company currency, tax in",
+    nullable=False,
+)
+DISCOUNT_TAX_IN = Column(
+    "discount_tax_in",
+    MONEY,
+    "gross_tax_in - revenue_tax_in",
+    "company currency, tax in",
+    nullable=False,
+)
+TAX = Column("tax", MONEY, "revenue_tax_in - net_tax_ex", "company currency", nullable=False)
 
 SOLD_STATES = ("paid", "done", "invoiced")
 """States of a POS order that is a sale, not a draft nor cancelled (19 has no invoiced)."""

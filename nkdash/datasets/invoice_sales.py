@@ -7,7 +7,7 @@ import polars as pl
 from nkdash.contracts import MONEY, PRICE, QUANTITY, Column, Table, money, price, quantity
 from nkdash.datasets import account_moves
 from nkdash.datasets.account_moves import SALES
-from nkdash.datasets.columns import identifier
+from nkdash.datasets.columns import DISCOUNT_TAX_IN, GROSS_TAX_IN, TAX, identifier
 from nkdash.datasets.pos_order_lines import LINE_KINDS
 from nkdash.datasets.spec import Dataset, Fact, Field
 from nkdash.settings import Settings
@@ -85,20 +85,8 @@ FACT = Table(
             "company currency per product unit",
             "account.move.line.price_unit x |balance / price_subtotal|, by dim_uoms",
         ),
-        Column(
-            "gross_tax_in",
-            MONEY,
-            "price_unit x quantity plus the line's excluded taxes; 0 for a line of kind discount",
-            "company currency, tax in",
-            nullable=False,
-        ),
-        Column(
-            "discount_tax_in",
-            MONEY,
-            "gross_tax_in - revenue_tax_in",
-            "company currency, tax in",
-            nullable=False,
-        ),
+        GROSS_TAX_IN,
+        DISCOUNT_TAX_IN,
         Column(
             "revenue_tax_in",
             MONEY,
@@ -107,7 +95,7 @@ FACT = Table(
             "net_tax_ex x price_total / price_subtotal; 0 where that is 0",
             nullable=False,
         ),
-        Column("tax", MONEY, "revenue_tax_in - net_tax_ex", "company currency", nullable=False),
+        TAX,
     ),
 )
 

@@ -8,7 +8,10 @@ from nkdash.contracts import MONEY, PRICE, QUANTITY, Column, Table, money, price
 from nkdash.datasets.columns import (
     COMPANY,
     DATE,
+    DISCOUNT_TAX_IN,
+    GROSS_TAX_IN,
     SOLD_STATES,
+    TAX,
     identifier,
     local_column,
     order_rate,
@@ -108,28 +111,38 @@ RECONCILE = Reconcile(
     kept=(("order_id.state", "in", SOLD_STATES),),
 )
 
+NET_TAX_EX = Column(
+    "net_tax_ex",
+    MONEY,
+    "Revenue of the line without tax",
+    "company currency, tax out",
+    "price_subtotal / currency_rate, less discount_amount",
+    nullable=False,
+)
+REVENUE_TAX_IN = Column(
+    "revenue_tax_in",
+    MONEY,
+    "Revenue of the line with tax",
+    "company currency, tax in",
+    "price_subtotal_incl / currency_rate, less discount_amount",
+    nullable=False,
+)
+ODOO_COST = Column(
+    "odoo_cost",
+    MONEY,
+    "Cost of the line as Odoo has it; null where Odoo has not computed it",
+    "company currency, tax out",
+    "pos.order.line.total_cost",
+)
+
 CLEAN = Table(
     "pos_order_lines",
     grain="one line of a POS order in state paid, done or invoiced",
     key=("line_id",),
     columns=(
         *COMMON,
-        Column(
-            "net_tax_ex",
-            MONEY,
-            "Revenue of the line without tax",
-            "company currency, tax out",
-            "price_subtotal / currency_rate, less discount_amount",
-            nullable=False,
-        ),
-        Column(
-            "revenue_tax_in",
-            MONEY,
-            "Revenue of the line with tax",
-            "company currency, tax in",
-            "price_subtotal_incl / currency_rate, less discount_amount",
-            nullable=False,
-        ),
+        NET_TAX_EX,
+        REVENUE_TAX_IN,
         Column(
             "excluded_tax_rate",
             pl.Float64(),
@@ -137,13 +150,7 @@ CLEAN = Table(
             "ratio",
         ),
         Column("tax_ids", pl.List(pl.Int64()), "Taxes", source="pos.order.line.tax_ids"),
-        Column(
-            "odoo_cost",
-            MONEY,
-            "Cost of the line as Odoo has it; null where Odoo has not computed it",
-            "company currency, tax out",
-            "pos.order.line.total_cost",
-        ),
+        ODOO_COST,
     ),
 )
 
@@ -164,29 +171,12 @@ FACT = Table(
             values=LINE_KINDS,
             nullable=False,
         ),
-        Column(
-            "gross_tax_in",
-            MONEY,
-            "price_unit x quantity plus the line's excluded taxes; 0 for a line of kind discount",
-            "company currency, tax in",
-            nullable=False,
-        ),
-        Column(
-            "discount_tax_in",
-            MONEY,
-            "gross_tax_in - revenue_tax_in",
-            "company currency, tax in",
-            nullable=False,
-        ),
-        *CLEAN.columns[len(COMMON) : len(COMMON) + 2],
-        Column(
-            "tax",
-            MONEY,
-            "revenue_tax_in - net_tax_ex",
-            "company currency",
-            nullable=False,
-        ),
-        CLEAN.columns[-1],
+        GROSS_TAX_IN,
+        DISCOUNT_TAX_IN,
+        NET_TAX_EX,
+        REVENUE_TAX_IN,
+        TAX,
+        ODOO_COST,
         Column("is_refund", pl.Boolean(), "The line is of kind return", nullable=False),
     ),
 )

@@ -141,11 +141,3 @@ def bad_datetime(value: object) -> OdooError:
         "psycopg2.errors.InvalidDatetimeFormat",
         f'invalid input syntax for type timestamp: "{value}"\n',
     )
-
-
-def serialization_failure() -> OdooError:
-    """What PostgreSQL says when concurrent transactions collide: transient, worth a retry."""
-    return OdooError(
-        "psycopg2.errors.SerializationFailure",
-        "could not serialize access due to concurrent update\n",
-    )

@@ -15,8 +15,6 @@ import polars as pl
 from nkdash.sandbox import schema
 from nkdash.sandbox.schema import Field
 
-UNSET_ID = pl.Series("id", [], dtype=pl.Int64)
-
 
 @dataclass(frozen=True)
 class Table:
