@@ -12,9 +12,9 @@ LIVE = {name: value for name, value in os.environ.items() if name.startswith("OD
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No ODOO_… or NKDASH_… of the caller, no .env of the working directory."""
+    """No ODOO_…, NKDASH_… or AWS_… of the caller, no .env of the working directory."""
     for name in list(os.environ):
-        if name.startswith(("ODOO_", "NKDASH_", "DATA_LAKE_ROOT", "DAGSTER_")):
+        if name.startswith(("ODOO_", "NKDASH_", "DATA_LAKE_ROOT", "DAGSTER_", "AWS_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from nkdash import clock
+from nkdash.automation.requests import WAREHOUSE
 from nkdash.catalog import Catalog
 from nkdash.contracts import Table, empty
 from nkdash.datasets import opening_costs
@@ -39,7 +40,6 @@ PUBLISH_POOL = "publish"
 
 # Runs with this tag read what was written since, not whole dimensions; see schedules.
 CHANGES_ONLY = {"nkdash/dimensions": "changes"}
-WAREHOUSE = dg.AssetKey(["warehouse", "snapshot"])
 
 Landed = Iterator[dg.AssetCheckResult | dg.Output[pl.DataFrame]]
 """What an asset of the lake yields: the contract's check, then the frame."""

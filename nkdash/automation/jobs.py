@@ -5,7 +5,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
-from nkdash.automation.assets import WAREHOUSE
+from nkdash.automation.requests import LOAD_RANGE, WAREHOUSE
 from nkdash.catalog import Catalog
 
 # A run that takes longer hangs; run monitoring ends it.
@@ -30,8 +30,9 @@ def daily_selection(catalog: Catalog, names: tuple[str, ...] = ()) -> dg.AssetSe
 
 
 def jobs(catalog: Catalog) -> tuple[UnresolvedAssetJobDefinition, ...]:
-    """``daily_load`` (a business day with dimensions and publish), ``snapshot`` (today's stock),
-    ``dimensions``, ``publish``."""
+    """``daily_load`` (a business day with dimensions and publish), ``load_range`` (the same over a
+    range of days, of the assets that are asked for), ``snapshot`` (today's stock), ``dimensions``,
+    ``publish``."""
     warehouse = dg.AssetSelection.assets(WAREHOUSE)
     snapshots = tuple(d.name for d in catalog.datasets if d.is_snapshot)
     return (
@@ -39,6 +40,12 @@ def jobs(catalog: Catalog) -> tuple[UnresolvedAssetJobDefinition, ...]:
             "daily_load",
             selection=dimension_selection(catalog) | daily_selection(catalog) | warehouse,
             description="One business day of every dataset, dimensions first, then publish.",
+            tags=MAX_RUNTIME,
+        ),
+        dg.define_asset_job(
+            LOAD_RANGE,
+            selection=dimension_selection(catalog) | daily_selection(catalog) | warehouse,
+            description="A range of business days; sensors ask for it, with the assets they want.",
             tags=MAX_RUNTIME,
         ),
         dg.define_asset_job(

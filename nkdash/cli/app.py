@@ -3,6 +3,7 @@
 import typer
 
 from nkdash.cli.backfill import backfill
+from nkdash.cli.backup import backup
 from nkdash.cli.demo import demo
 from nkdash.cli.dictionary import dictionary
 from nkdash.cli.doctor import doctor
@@ -10,6 +11,7 @@ from nkdash.cli.errors import Reported
 from nkdash.cli.publish import publish
 from nkdash.cli.query import query
 from nkdash.cli.reconcile import reconcile
+from nkdash.cli.restore import restore
 from nkdash.cli.sandbox import sandbox
 from nkdash.cli.status import status
 from nkdash.cli.up import up
@@ -22,4 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (demo, doctor, backfill, reconcile, publish, status, query, dictionary, up, sandbox):
+    app.command()(command)
+for command in (backup, restore):
     app.command()(command)

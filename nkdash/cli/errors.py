@@ -41,6 +41,7 @@ def tell(message: str) -> None:
 
 def known_errors() -> tuple[type[Exception], ...]:
     """Errors whose words are meant for users. Imported late: only who fails pays for it."""
+    from nkdash.backup.errors import BackupError
     from nkdash.home import HomeError
     from nkdash.lake import LakeWriteError, NotInLakeError
     from nkdash.odoo import OdooError
@@ -49,6 +50,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     from nkdash.warehouse import WarehouseError
 
     return (
+        BackupError,
         CommandError,
         HomeError,
         LakeWriteError,

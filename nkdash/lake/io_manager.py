@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 from dagster_polars import BasePolarsUPathIOManager
 
+from nkdash import clock
 from nkdash.contracts import ContractViolationError, Table
 from nkdash.lake.files import (
     EXTRACTED_AT,
@@ -94,4 +95,4 @@ def _as_of(frame: pl.DataFrame) -> datetime:
         earliest = frame.get_column(EXTRACTED_AT).min()
         if isinstance(earliest, datetime):
             return earliest
-    return datetime.now(UTC).replace(tzinfo=None)
+    return clock.machine_now().replace(tzinfo=None)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from nkdash import clock
 from nkdash.clock import today
 from nkdash.datasets.columns import to_local
 from nkdash.datasets.extract import Reader, model_here, name_here, window
@@ -53,7 +54,7 @@ def reconcile(
     days = comparable_days(dataset, first, last, settings)
     if not days or dataset.reconcile is None:
         return pl.DataFrame(schema=TABLE.schema)
-    checked_at = datetime.now(UTC).replace(tzinfo=None)
+    checked_at = clock.machine_now().replace(tzinfo=None)
     fields = _summed(client, dataset, dataset.reconcile)
     in_odoo = odoo_figures(client, dataset, fields, days[0], days[-1], settings)
     in_lake = lake_figures(root, dataset, list(fields), days)

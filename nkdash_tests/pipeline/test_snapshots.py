@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 
-from nkdash.automation.assets import WAREHOUSE
 from nkdash.automation.backfill import plan
+from nkdash.automation.requests import WAREHOUSE
 from nkdash.automation.schedules import snapshot
 from nkdash.lake import Layer, days_present, read_footer
 from nkdash.lake.files import partition_path
