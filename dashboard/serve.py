@@ -8,6 +8,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from dashboard.app import create_app, warm_up
+from nkdash.logs import gunicorn_config
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 
@@ -39,6 +40,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "worker_exit": self._leave,
         }
+        if self._settings.nkdash_log_format == "json":
+            options["logconfig_dict"] = gunicorn_config()
         for name, value in options.items():
             self.cfg.set(name, value)
 

@@ -6,7 +6,7 @@ as a file.
 """
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -89,7 +89,17 @@ class Settings(BaseSettings):
     nkdash_max_partitions_per_run: int = Field(31, ge=1, description="days a backfill run")
     nkdash_step_retries: int = Field(2, ge=0, le=10, description="further tries of a failed step")
     nkdash_step_retry_seconds: float = Field(30, ge=0, description="before the first of them")
+    nkdash_step_minutes: int = Field(60, ge=1, description="time limit of a step's calls to Odoo")
+    nkdash_run_minutes: int = Field(240, ge=1, description="time limit of a run")
+    nkdash_nightly_at: time = Field(time(2), description="local time of the nightly load")
+    nkdash_snapshot_at: time = Field(time(23, 30), description="local time of the stock snapshot")
     nkdash_intraday_minutes: int = Field(30, ge=5, le=720, description="refresh of today, minutes")
+    nkdash_changed_minutes: int = Field(3, ge=1, le=120, description="between looks for changes")
+    nkdash_weekly_at: time = Field(time(4), description="local time of Sunday's reconciliation")
+    nkdash_weekly_days: int = Field(35, ge=1, le=400, description="days that it reconciles")
+    nkdash_max_runs_per_tick: int = Field(
+        2, ge=1, le=20, description="runs for missing days that are under way at once"
+    )
     nkdash_warehouse_versions: int = Field(5, ge=2, description="published versions kept")
 
     nkdash_brand_model: str = Field("x_product_brand", description="Odoo model of brands")
@@ -112,6 +122,12 @@ class Settings(BaseSettings):
 
     nkdash_postgres_url: SecretStr | None = Field(
         None, description="Postgres for Dagster's storage: postgresql://user:password@host/name"
+    )
+    nkdash_executor: Literal["in_process", "celery"] = Field(
+        "in_process", description="celery: the steps of a run go to Celery workers"
+    )
+    nkdash_celery_broker: SecretStr | None = Field(
+        None, description="where those workers listen: redis://host:6379/0"
     )
     nkdash_keep_runs_days: int = Field(
         30, ge=2, description="days that Dagster's runs and their logs are kept"
@@ -251,7 +267,12 @@ class Settings(BaseSettings):
                 raise ValueError(f"{text!r} is no address or CIDR such as 10.0.0.0/24") from error
         return value
 
-    @field_validator("nkdash_dagster_graphql_url", "nkdash_dagster_url", "nkdash_s3_endpoint")
+    @field_validator(
+        "nkdash_dagster_graphql_url",
+        "nkdash_dagster_url",
+        "nkdash_dashboard_url",
+        "nkdash_s3_endpoint",
+    )
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:
         if value and not value.startswith(("http://", "https://")):

@@ -4,26 +4,22 @@ The lake's files are the facts; only which loads failed comes from Dagster. Foot
 are read once a file, so looking again costs little more than listing the lake.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from nkdash.catalog import Catalog
 from nkdash.clock import day_window, days_between, yesterday
 from nkdash.datasets.spec import Dataset
-from nkdash.lake import Footer, Layer, PartitionFile, list_days, read_footer
+from nkdash.lake import Footer, LakePath, Layer, PartitionFile, list_days, read_footers
 from nkdash.quality.verdicts import differing_days, read_verdicts
 from nkdash.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-
-_READERS = 8
 
 
 class State(StrEnum):
@@ -63,11 +59,11 @@ class LoadedDay:
     as_of: datetime
 
 
-Seen = tuple[int, int]
-"""mtime and size of a file, by which it is known again."""
+Seen = tuple[int, int, str | None]
+"""What a file is known by again."""
 
-_footers: dict[Path, tuple[Seen, Footer]] = {}
-_differing: dict[Path, tuple[Seen, bool]] = {}
+_footers: dict[LakePath, tuple[Seen, Footer]] = {}
+_differing: dict[LakePath, tuple[Seen, bool]] = {}
 
 
 def standing(
@@ -142,40 +138,24 @@ def tables(dataset: Dataset) -> list[tuple[Layer, str]]:
     return [*found, (Layer.STAR, dataset.fact.table.name)] if dataset.fact else found
 
 
-def loaded_days(root: Path, layer: Layer, table: str) -> list[LoadedDay]:
+def loaded_days(root: LakePath, layer: Layer, table: str) -> list[LoadedDay]:
     """The days of a table that lie in the lake, oldest first, from their files' footers."""
     files = list_days(root, layer, table)
-    return [
-        LoadedDay(file.day, footer.rows, footer.as_of)
-        for file, footer in zip(files, _read_footers(files), strict=True)
-        if file.day is not None and footer is not None
-    ]
+    new = [file for file in files if not _is_known(_footers, file)]
+    for file, footer in zip(new, read_footers([file.path for file in new]), strict=True):
+        if footer is None:
+            # It vanished since it was listed.
+            _footers.pop(file.path, None)
+        else:
+            _footers[file.path] = (_seen(file), footer)
+    loaded = [(file.day, _footers[file.path][1]) for file in files if file.path in _footers]
+    return [LoadedDay(day, footer.rows, footer.as_of) for day, footer in loaded if day]
 
 
-def _read_footers(files: Sequence[PartitionFile]) -> list[Footer | None]:
-    """The footer of each file; None for one that vanished since it was listed."""
-    new = [file for file in files if _footers.get(file.path, (None,))[0] != _seen(file)]
-    with ThreadPoolExecutor(_READERS) as pool:
-        for file, footer in zip(new, pool.map(_read_footer, new), strict=True):
-            if footer is None:
-                _footers.pop(file.path, None)
-            else:
-                _footers[file.path] = (_seen(file), footer)
-    return [_footers[file.path][1] if file.path in _footers else None for file in files]
-
-
-def _read_footer(file: PartitionFile) -> Footer | None:
-    try:
-        return read_footer(file.path)
-    except FileNotFoundError:
-        return None
-
-
-def _differing_days(root: Path, dataset: Dataset) -> set[date]:
+def _differing_days(root: LakePath, dataset: Dataset) -> set[date]:
     """The days whose last reconciliation did not agree."""
     files = list_days(root, Layer.QUALITY, dataset.name)
-    new = [file for file in files if _differing.get(file.path, (None,))[0] != _seen(file)]
-    if new:
+    if new := [file for file in files if not _is_known(_differing, file)]:
         differ = differing_days(read_verdicts(root, dataset.name, _days(new)))
         _differing.update({file.path: (_seen(file), file.day in differ) for file in new})
     return set(_days(file for file in files if _differing[file.path][1]))
@@ -186,4 +166,9 @@ def _days(files: Iterable[PartitionFile]) -> list[date]:
 
 
 def _seen(file: PartitionFile) -> Seen:
-    return file.mtime_ns, file.size
+    return file.mtime_ns, file.size, file.etag
+
+
+def _is_known(cache: Mapping[LakePath, tuple[Seen, object]], file: PartitionFile) -> bool:
+    kept = cache.get(file.path)
+    return kept is not None and kept[0] == _seen(file)

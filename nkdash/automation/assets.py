@@ -23,6 +23,7 @@ from nkdash.datasets.spec import Dataset
 from nkdash.dimensions import products
 from nkdash.dimensions.spec import Dimension
 from nkdash.lake import Layer, NotInLakeError, scan_table
+from nkdash.lake.io_manager import RUN_BYTES
 from nkdash.odoo import StatsSnapshot
 from nkdash.odoo.resource import POOL as ODOO_POOL
 from nkdash.odoo.resource import OdooResource
@@ -243,6 +244,7 @@ def warehouse_asset(catalog: Catalog, settings: Settings) -> dg.AssetsDefinition
                 "changed_partitions": sum(result.changed.values()),
                 "dagster/row_count": sum(result.rows.values()),
                 "seconds": round(result.seconds, 3),
+                RUN_BYTES: 0 if result.unchanged else result.path.stat().st_size,
             }
         )
         yield from warehouse_results(WAREHOUSE, result.path)

@@ -4,8 +4,6 @@ With a running daemon the backfill is handed to it and watched; without one the 
 runs are executed in this process, one after the other. Both are in Dagster's event log.
 """
 
-import os
-import platform
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +13,7 @@ from datetime import date
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
+from nkdash.automation.dead_runs import PROCESS, fail_dead_runs, this_process
 from nkdash.automation.failures import sentence
 from nkdash.automation.jobs import daily_selection, dimension_selection
 from nkdash.automation.requests import RANGE_END, RANGE_START, WAREHOUSE
@@ -23,7 +22,6 @@ from nkdash.clock import days_between, today
 from nkdash.datasets.extract import only_today
 from nkdash.settings import Settings
 
-LAUNCHED_BY = "nkdash/process"
 BACKFILL_ID = "dagster/backfill"
 WATCH_SECONDS = 1.0
 BEAT_SECONDS = 90.0
@@ -160,32 +158,6 @@ def run_here(
     return report
 
 
-def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark as failed what a killed ``nkdash backfill`` of this machine left as running; run ids."""
-    unfinished = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    dead = [run for run in unfinished if _is_dead(run.tags.get(LAUNCHED_BY, ""))]
-    for run in dead:
-        instance.report_run_failed(run, "The process that ran this was killed.")
-    return [run.run_id for run in dead]
-
-
-def _process(pid: int) -> str:
-    return f"{platform.node()}/{pid}"
-
-
-def _is_dead(process: str) -> bool:
-    node, _, pid = process.rpartition("/")
-    if not pid or node != platform.node():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
 def _run(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
@@ -216,7 +188,7 @@ def _run(
         asset_selection=list(keys),
         run_id=run_id,
         run_config=QUIET,
-        tags={**tags, LAUNCHED_BY: _process(os.getpid())},
+        tags={**tags, PROCESS: this_process()},
         raise_on_error=False,
     )
     report.run_ids.append(run_id)

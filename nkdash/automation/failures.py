@@ -1,8 +1,8 @@
 """Which loads failed and why, from the runs that Dagster remembers."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 
 import dagster as dg
 from dagster._core.execution.plan.objects import StepFailureData
@@ -97,11 +97,22 @@ def _step(key: dg.AssetKey) -> str:
     return "__".join(key.path)
 
 
-@lru_cache(maxsize=2000)
-def _ended_steps(
-    instance: dg.DagsterInstance, run_id: str
-) -> tuple[frozenset[str], dict[str, LoadFailure], LoadFailure]:
-    """Of a run that has failed: steps that succeeded, causes of those that failed, and of all."""
+Ended = tuple[frozenset[str], dict[str, LoadFailure], LoadFailure]
+"""Of a run that has failed: steps that succeeded, causes of those that failed, and of all."""
+
+# Of the newest failed runs; what a run was does not change any more.
+_ended: OrderedDict[str, Ended] = OrderedDict()
+
+
+def _ended_steps(instance: dg.DagsterInstance, run_id: str) -> Ended:
+    if run_id not in _ended:
+        _ended[run_id] = _read_steps(instance, run_id)
+        while len(_ended) > 2 * FAILED_RUNS:
+            _ended.popitem(last=False)
+    return _ended[run_id]
+
+
+def _read_steps(instance: dg.DagsterInstance, run_id: str) -> Ended:
     stats = instance.get_run_step_stats(run_id)
     done = frozenset(s.step_key for s in stats if s.status is StepEventStatus.SUCCESS)
     own = {}

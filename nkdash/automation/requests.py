@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
 
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
@@ -42,8 +41,8 @@ def in_flight(instance: dg.DagsterInstance) -> dict[dg.AssetKey, set[date]]:
     return busy
 
 
-def run_days(run: dg.DagsterRun) -> list[date]:
-    """The business days that a run loads; none where it has no days."""
+def run_days(run: dg.DagsterRun | dg.RunRequest) -> list[date]:
+    """The business days that a run loads, oldest first; none where it has no days."""
     if key := run.tags.get(PARTITION):
         return [date.fromisoformat(key)]
     first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
@@ -56,16 +55,18 @@ def run_assets(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.Asset
     """The assets that a run makes, of a whole job too."""
     if run.asset_selection:
         return set(run.asset_selection)
-    plan = run.execution_plan_snapshot_id
-    return set(_assets_of_plan(instance, plan)) if plan else set()
+    if (plan_id := run.execution_plan_snapshot_id) is None:
+        return set()
+    if plan_id not in _assets_of_plans:
+        plan = instance.get_execution_plan_snapshot(plan_id)
+        outputs = [output for step in plan.steps for output in step.outputs]
+        properties = [output.properties for output in outputs if output.properties]
+        _assets_of_plans[plan_id] = frozenset(p.asset_key for p in properties if p.asset_key)
+    return set(_assets_of_plans[plan_id])
 
 
-@lru_cache(maxsize=200)
-def _assets_of_plan(instance: dg.DagsterInstance, snapshot_id: str) -> frozenset[dg.AssetKey]:
-    plan = instance.get_execution_plan_snapshot(snapshot_id)
-    outputs = [output for step in plan.steps for output in step.outputs]
-    properties = [output.properties for output in outputs if output.properties]
-    return frozenset(p.asset_key for p in properties if p.asset_key)
+# A snapshot's id is the hash of its content, and there are as many as kinds of runs.
+_assets_of_plans: dict[str, frozenset[dg.AssetKey]] = {}
 
 
 def load_requests(

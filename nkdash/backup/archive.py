@@ -9,7 +9,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -31,11 +31,11 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Header:
-    """What an archive says of itself. ``bytes`` is about what it holds unpacked; times are UTC."""
+    """What an archive says of itself. ``unpacked_bytes`` is about what it holds unpacked; times are UTC."""
 
     nkdash: str
     made_at: datetime
-    bytes: int
+    unpacked_bytes: int
     raw_only: bool
     with_secrets: bool
     settings: dict[str, str]
@@ -125,7 +125,7 @@ def write(target: BinaryIO, key: Key | None) -> Iterator[Writer]:
 def read_header(archive: Path, key: Key | None) -> Header:
     """What the archive says of itself, without reading further. Raises BackupError."""
 
-    with closing(_walk(archive, key)) as members:
+    with _members(archive, key) as members:
         for name, content in members:
             if name == HEADER:
                 return _header(content.read())
@@ -135,7 +135,7 @@ def read_header(archive: Path, key: Key | None) -> Header:
 
 def read_member(archive: Path, key: Key | None, wanted: str) -> str | None:
     """The text of one member, not checked against the manifest. Raises BackupError."""
-    with closing(_walk(archive, key)) as members:
+    with _members(archive, key) as members:
         for name, content in members:
             if name == wanted:
                 return content.read().decode()
@@ -153,7 +153,7 @@ def unpack(archive: Path, key: Key | None, take: Taker) -> Header:
     header: Header | None = None
     found: dict[str, Sealed] = {}
     listed: dict[str, Sealed] | None = None
-    with closing(_walk(archive, key)) as members:
+    with _members(archive, key) as members:
         for name, content in members:
             if listed is not None:
                 raise BackupError(f"{archive} has members after its manifest: it was changed")
@@ -196,8 +196,9 @@ def verify(archive: Path, key: Key | None) -> tuple[Header, int, int]:
     return header, files, size
 
 
-def _walk(archive: Path, key: Key | None) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and content of each member; every way of being broken as a BackupError."""
+@contextmanager
+def _members(archive: Path, key: Key | None) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+    """Name and content of each member, in order; every way of being broken as a BackupError."""
     try:
         with (
             archive.open("rb") as file,
@@ -205,18 +206,24 @@ def _walk(archive: Path, key: Key | None) -> Iterator[tuple[str, IO[bytes]]]:
             zstd.ZstdFile(stream, "r") as packed,
             tarfile.open(fileobj=packed, mode="r|") as tar,
         ):
-            for member in tar:
-                path = PurePosixPath(member.name)
-                content = tar.extractfile(member) if member.isreg() else None
-                if content is None or path.is_absolute() or ".." in path.parts:
-                    raise BackupError(f"{archive} holds {member.name!r}: NKDash did not make it")
-                yield member.name, content
+            yield _regular(archive, tar)
     except zstd.ZstdError as error:
-        raise _no_archive(archive) from error
+        raise BackupError(f"{archive} is no backup of NKDash, or was damaged") from error
     except (EOFError, tarfile.ReadError) as error:
         raise _cut(archive) from error
     except (FileNotFoundError, IsADirectoryError) as error:
+        if error.filename != str(archive):
+            raise
         raise BackupError(f"there is no archive {archive}") from error
+
+
+def _regular(archive: Path, tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
+    for member in tar:
+        path = PurePosixPath(member.name)
+        content = tar.extractfile(member) if member.isreg() else None
+        if content is None or path.is_absolute() or ".." in path.parts:
+            raise BackupError(f"{archive} holds {member.name!r}: NKDash did not make it")
+        yield member.name, content
 
 
 def _header(content: bytes) -> Header:

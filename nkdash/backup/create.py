@@ -130,7 +130,7 @@ def _header(
     return Header(
         nkdash=version("nkdash"),
         made_at=made_at,
-        bytes=size,
+        unpacked_bytes=size,
         raw_only=raw_only,
         with_secrets=secrets,
         settings={name: str(getattr(settings, name)) for name in KEPT_SETTINGS},

@@ -8,7 +8,7 @@ passphrase each archive has an identity of its own, which the passphrase locks, 
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -149,10 +149,8 @@ def _beside(work: Callable[[], None], end: BinaryIO) -> Iterator[None]:
         except BaseException as error:
             failures.append(error)
         finally:
-            try:
+            with suppress(OSError):
                 end.close()
-            except OSError:
-                pass
 
     thread = threading.Thread(target=run)
     thread.start()

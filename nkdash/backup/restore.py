@@ -220,10 +220,10 @@ def _same_terms(header: Header, settings: Settings) -> None:
 def _room(header: Header, folder: Path) -> None:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    if header.bytes + SPARE_BYTES > free:
+    if header.unpacked_bytes + SPARE_BYTES > free:
         raise BackupError(
-            f"the backup needs {header.bytes / 1e9:,.2f} GB, {there} has {free / 1e9:,.2f} GB free; "
-            "free some, or set DATA_LAKE_ROOT to another disk"
+            f"the backup needs {header.unpacked_bytes / 1e9:,.2f} GB, {there} has {free / 1e9:,.2f} GB "
+            "free; free some, or set DATA_LAKE_ROOT to another disk"
         )
 
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 
 from nkdash.backup.errors import BackupError
-from nkdash.lake import Layer
+from nkdash.lake import Layer, is_remote
 from nkdash.settings import Settings
 
 SQLITE_MAGIC = b"SQLite format 3\0"
@@ -48,9 +48,11 @@ class Source:
 
 
 def lake_files(settings: Settings, *, raw_only: bool) -> Iterator[Source]:
-    """Every file of the lake's layers. Raises BackupError for a lake that is no local folder."""
+    """Every file of the lake's layers; of raw alone, and verdicts, with ``raw_only``.
+
+    Raises BackupError for a lake that is no local folder."""
     root = local_lake(settings)
-    for layer in (Layer.RAW,) if raw_only else LAYERS:
+    for layer in (Layer.QUALITY, Layer.RAW) if raw_only else LAYERS:
         for path in _files(root / layer.value):
             yield Source(f"lake/{path.relative_to(root).as_posix()}", path)
 
@@ -58,12 +60,12 @@ def lake_files(settings: Settings, *, raw_only: bool) -> Iterator[Source]:
 def local_lake(settings: Settings) -> Path:
     """The lake's folder. Raises BackupError where it is a bucket."""
     root = settings.lake_root
-    if getattr(root, "protocol", "") not in ("", "file", "local"):
+    if is_remote(root):
         raise BackupError(
             f"the lake is at {root}: keep its history with the bucket's own versioning or "
             "replication, and give --without-lake for all else"
         )
-    return Path(str(root))
+    return root
 
 
 def dagster_files(home: Path) -> Iterator[Source]:
@@ -90,11 +92,8 @@ def postgres_url(settings: Settings) -> str | None:
 
 def without_secrets(text: str) -> str:
     """A ``.env`` with the values of secrets left out: by our own types, by name, in addresses."""
-    known = {
-        name.upper()
-        for name, f in Settings.model_fields.items()
-        if "SecretStr" in str(f.annotation)
-    }
+    fields = Settings.model_fields.items()
+    known = {name.upper() for name, field in fields if "SecretStr" in str(field.annotation)}
 
     def kept(line: str) -> str:
         name, equals, value = line.partition("=")
@@ -116,7 +115,10 @@ def _has_password(value: str) -> bool:
 
 @contextmanager
 def still(path: Path, scratch: Path) -> Iterator[tuple[IO[bytes], int]]:
-    """The content of ``path`` at one moment, and its size. Raises FileNotFoundError, BackupError."""
+    """The content of ``path`` at one moment, and its size.
+
+    Raises FileNotFoundError, BackupError.
+    """
     with path.open("rb") as file:
         is_sqlite = file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     if is_sqlite:
@@ -125,7 +127,7 @@ def still(path: Path, scratch: Path) -> Iterator[tuple[IO[bytes], int]]:
             with open(copy.name, "rb") as content:
                 yield content, os.fstat(content.fileno()).st_size
         return
-    with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=scratch) as spool:
+    with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(scratch)) as spool:
         for _ in range(READS):
             spool.seek(0)
             spool.truncate()

@@ -28,7 +28,10 @@ def backup(
         Path | None, typer.Option("--verify", help="Only check this archive, whole.")
     ] = None,
     raw_only: Annotated[
-        bool, typer.Option("--raw-only", help="Of the lake only raw/; restore makes the rest.")
+        bool,
+        typer.Option(
+            "--raw-only", help="Of the lake only raw and verdicts; restore makes the rest."
+        ),
     ] = False,
     without_lake: Annotated[
         bool, typer.Option("--without-lake", help="No lake, e.g. where it is a bucket.")

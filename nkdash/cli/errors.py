@@ -23,6 +23,7 @@ class Reported(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command line's command."""
         try:
+            _configure_logs()
             return super().invoke(ctx)
         except KeyboardInterrupt:
             error_console().print("Interrupted.")
@@ -32,6 +33,13 @@ class Reported(TyperGroup):
                 raise
             tell(str(error))
             raise typer.Exit(1) from None
+
+
+def _configure_logs() -> None:
+    """As the settings say. Imported late: a list of the commands needs no settings."""
+    from nkdash.logs import configure
+
+    configure()
 
 
 def tell(message: str) -> None:

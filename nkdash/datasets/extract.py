@@ -71,7 +71,7 @@ def extract_days(
 def extract_stamps(
     client: Reader, dataset: Dataset, domain: Sequence[object], settings: Settings
 ) -> pl.DataFrame:
-    """``date`` and the ``Source.stamps``, by their names in raw, of the records that fit ``domain``.
+    """``date`` and the ``Source.stamps`` (named as in raw) of the records that fit ``domain``.
 
     Raises OdooError, as extract_days.
     """
@@ -79,7 +79,7 @@ def extract_stamps(
     rows = _read(client, model_here(client, dataset.source.model), domain, fields)
     days = _business_days(rows, dataset, settings)
     names = {f.name: f.raw_name for f in fields if f.name in rows.columns}
-    return rows.select(names).rename(names).with_columns(days)
+    return rows.select(names.keys()).rename(names).with_columns(days)
 
 
 def _business_days(rows: pl.DataFrame, dataset: Dataset, settings: Settings) -> pl.Series:

@@ -68,11 +68,12 @@ class Source:
     @property
     def stamps(self) -> tuple[Field, ...]:
         """Of ``fields``: those that say which version of which records a row is, and its day."""
-        needed = {"id", self.day_field, *(f"{path}.{WRITE_DATE}" for path in self.watched)}
-        needed.add(WRITE_DATE)
-        return tuple(
-            f for f in self.fields if any(n == f.name or n.startswith(f"{f.name}.") for n in needed)
-        )
+        needed = {"id", self.day_field}
+        needed |= {f"{path}.{WRITE_DATE}".lstrip(".") for path in self.watched}
+        # The many2ones on the way are needed too.
+        parts = [name.split(".") for name in needed]
+        needed |= {".".join(part[:i]) for part in parts for i in range(1, len(part))}
+        return tuple(f for f in self.fields if f.name in needed)
 
     def raw_name(self, field: str) -> str:
         """What raw calls ``field``. Raises KeyError for one that is not asked for."""

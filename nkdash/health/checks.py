@@ -22,6 +22,7 @@ from nkdash.cli.days import in_words
 from nkdash.datasets.spec import Dataset
 from nkdash.health.result import Result, Status
 from nkdash.lake import Layer, partition_path, read_footer
+from nkdash.lake.place import LakePath, is_remote
 from nkdash.odoo import OdooClient, OdooError
 from nkdash.settings import Settings, SettingsError
 from nkdash.standing import Day, State, failed_days, standing
@@ -44,14 +45,23 @@ class Facts:
         self.catalog = catalog
         self.instance = instance
         self._lock = threading.Lock()
+        self._in_lake: list[Day] | None = None
         self._days: list[Day] | None = None
 
+    def in_lake(self) -> list[Day]:
+        """How every expected day of every dataset stands in the lake, whatever its last load."""
+        with self._lock:
+            if self._in_lake is None:
+                self._in_lake = standing(self.settings, self.catalog)
+            return self._in_lake
+
     def days(self) -> list[Day]:
-        """How every expected day of every dataset stands."""
+        """How every expected day of every dataset stands, failed loads included."""
+        in_lake = self.in_lake()
         with self._lock:
             if self._days is None:
                 failed = failed_days(self.instance, self.catalog)
-                self._days = standing(self.settings, self.catalog, failed)
+                self._days = standing(self.settings, self.catalog, failed) if failed else in_lake
             return self._days
 
 
@@ -62,7 +72,7 @@ def checks(facts: Facts) -> dict[str, Check]:
         "odoo": partial(odoo, settings, instance),
         "daemons": partial(daemons, settings, instance),
         "disk": partial(disk, settings),
-        "freshness": lambda: freshness(settings, facts.catalog, facts.days()),
+        "freshness": lambda: freshness(settings, facts.catalog, facts.in_lake()),
         "refresh": partial(refresh, settings, facts.catalog),
         "failed days": lambda: failed(facts.days()),
         "missing days": lambda: missing(facts.days()),
@@ -184,8 +194,8 @@ def free_bytes(settings: Settings) -> dict[str, int | None]:
     return {name: _free(folder) for name, folder in folders.items()}
 
 
-def _free(folder: Path) -> int | None:
-    if getattr(folder, "protocol", "") not in ("", "file", "local"):
+def _free(folder: LakePath) -> int | None:
+    if is_remote(folder):
         return None
     local = Path(str(folder))
     there = next(path for path in (local, *local.parents) if path.exists())
@@ -245,7 +255,7 @@ def _fresh(settings: Settings, dataset: Dataset, wanted: date, day: Day | None) 
 def _fresh_snapshot(settings: Settings, dataset: Dataset, wanted: date, day: Day | None) -> Result:
     """A snapshot of a day gone by cannot be had: the next one heals it."""
     name = f"freshness {dataset.name}"
-    if _as_of(settings, dataset, clock.today(settings)):
+    if read_at(settings, dataset, clock.today(settings)):
         return Result(name, Status.OK, "today's snapshot is there")
     if day is None:
         return Result(
@@ -272,7 +282,7 @@ def refresh(settings: Settings, catalog: Catalog) -> Result:
     began = clock.day_window(today, today, settings.zone)[0]
     now = clock.utc_now(settings).replace(tzinfo=None)
     ages = {
-        dataset.name: now - (_as_of(settings, dataset, today) or began)
+        dataset.name: now - (read_at(settings, dataset, today) or began)
         for dataset in catalog.datasets
         if not dataset.is_snapshot
     }
@@ -283,10 +293,10 @@ def refresh(settings: Settings, catalog: Catalog) -> Result:
         words = f"today's {_listed(late)} not read for {_duration(oldest)}"
         remedy = "See the ticks of the schedule intraday and its last run in Dagster."
         return Result(name, Status.FAIL, words, remedy, value, unit)
-    return Result(name, Status.OK, f"today was read {_duration(oldest)} ago", "", value, unit)
+    return Result(name, Status.OK, f"today's data is {_duration(oldest)} old", "", value, unit)
 
 
-def _as_of(settings: Settings, dataset: Dataset, day: date) -> datetime | None:
+def read_at(settings: Settings, dataset: Dataset, day: date) -> datetime | None:
     """When a day was read from Odoo (naive UTC); None where it never was."""
     try:
         return read_footer(partition_path(settings.lake_root, Layer.RAW, dataset.name, day)).as_of

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import SecretStr
-
 from nkdash.cli.services import address
+from nkdash.logs import secrets_of
 from nkdash.settings import Settings
 
 Stage = Literal["opened", "closed"]
@@ -150,10 +149,8 @@ def dagster_url(settings: Settings) -> str:
 
 def cleaned(text: str, settings: Settings) -> str:
     """``text`` on one line and not too long, without any secret, login or e-mail address."""
-    values = (getattr(settings, name) for name in type(settings).model_fields)
-    hidden = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    hidden += [settings.odoo_username or "", settings.nkdash_smtp_username or ""]
-    for secret in sorted(filter(None, hidden), key=len, reverse=True):
+    logins = [settings.odoo_username or "", settings.nkdash_smtp_username or ""]
+    for secret in (*secrets_of(settings), *filter(None, logins)):
         text = text.replace(secret, HIDDEN)
     text = " ".join(_EMAIL.sub(HIDDEN, text).split())
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + HIDDEN

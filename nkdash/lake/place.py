@@ -6,8 +6,9 @@ A local place is a ``pathlib.Path``; one on S3 is a ``UPath`` that carries how t
 
 import re
 from pathlib import Path
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias
 
+from typing_extensions import TypeIs
 from upath import UPath
 
 LakePath: TypeAlias = Path | UPath
@@ -32,7 +33,7 @@ def parse_place(value: object) -> LakePath:
     return UPath(text.rstrip("/"))
 
 
-def is_remote(place: LakePath) -> TypeGuard[UPath]:
+def is_remote(place: LakePath) -> TypeIs[UPath]:
     """Whether ``place`` is on S3."""
     return not isinstance(place, Path)
 

@@ -5,12 +5,12 @@ object whole or not at all; one with a condition fails with LostRaceError where 
 first. botocore and s3fs try again what may pass: throttling, 5xx, lost connections.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,19 +111,6 @@ def get(path: UPath, *, last_bytes: int | None = None) -> bytes:
         return content
 
 
-def get_with_etag(path: UPath) -> tuple[bytes, str]:
-    """A small object's content and the ETag of just that content. Raises as ``get``."""
-    content = get(path)
-    found = stat(path)
-    # Objects put whole have the MD5 of their content as ETag, unless S3 encrypts with other keys.
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != found.etag:
-        again = get(path)
-        if stat(path) != found:
-            return get_with_etag(path)
-        content = again
-    return content, found.etag
-
-
 def put(path: UPath, content: bytes, *, if_etag: str | None = None, if_new: bool = False) -> None:
     """Replace an object whole.
 
@@ -188,9 +175,14 @@ def _code(error: BaseException) -> str:
     return str(response.get("Error", {}).get("Code", ""))
 
 
+def _words(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
 @contextmanager
 def _told(path: UPath) -> Iterator[None]:
     """Any fault as S3Error that names what was asked for and the remedy."""
+    from aiohttp import ClientError
     from botocore.exceptions import (
         BotoCoreError,
         HTTPClientError,
@@ -211,10 +203,12 @@ def _told(path: UPath) -> Iterator[None]:
             f"there is no bucket {bucket}; create it, or mend DATA_LAKE_ROOT and NKDASH_WAREHOUSE"
         ) from error
     except PermissionError as error:
-        raise S3RefusedError(f"S3 refuses {path}: {error}. {_RIGHTS}") from error
+        raise S3RefusedError(f"S3 refuses {path}: {_words(error)}. {_RIGHTS}") from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise S3RefusedError(f"S3 cannot be asked for {path}: {error}. {_RIGHTS}") from error
-    except (NoConnectionError, HTTPClientError, TimeoutError) as error:
-        raise S3Error(f"S3 cannot be reached for {path}: {error}. {_REACH}") from error
+        raise S3RefusedError(
+            f"S3 cannot be asked for {path}: {_words(error)}. {_RIGHTS}"
+        ) from error
+    except (NoConnectionError, HTTPClientError, HTTPException, ClientError, TimeoutError) as error:
+        raise S3Error(f"S3 cannot be reached for {path}: {_words(error)}. {_REACH}") from error
     except (OSError, BotoCoreError) as error:
-        raise S3Error(f"S3 failed on {path}: {error}. {_REACH}") from error
+        raise S3Error(f"S3 failed on {path}: {_words(error)}. {_REACH}") from error

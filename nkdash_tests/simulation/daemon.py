@@ -1,6 +1,7 @@
 """Dagster's own daemons, one iteration at a time, at the virtual clock's instant."""
 
 import logging
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.remote_representation.external import RemoteSchedule
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
@@ -28,14 +30,6 @@ from nkdash_tests.simulation.clock import VirtualClock
 from nkdash_tests.simulation.launcher import SimulatedLauncher
 
 LOGGER = get_default_daemon_logger("SimulatedDaemon")
-HEARTS = (
-    "SCHEDULER",
-    "SENSOR",
-    "QUEUED_RUN_COORDINATOR",
-    "MONITORING",
-    "EVENT_LOG_CONSUMER",
-    "BACKFILL",
-)
 
 
 class Daemon:
@@ -45,7 +39,7 @@ class Daemon:
         self, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext, clock: VirtualClock
     ) -> None:
         self.instance = instance
-        self.clock = clock
+        self._clock = clock
         self.launcher = SimulatedLauncher(clock)
         self.launcher.register_instance(instance)
         instance._run_launcher = self.launcher
@@ -57,15 +51,21 @@ class Daemon:
 
     def tick(self) -> None:
         """One round of every daemon. Raises what a daemon would only have logged."""
-        now = self.clock.now
-        for heart in HEARTS:
-            beat = DaemonHeartbeat(now.timestamp(), heart, self._id, [])
-            self.instance.add_daemon_heartbeat(beat)
+        for kind in self.instance.get_required_daemon_types():
+            # Heartbeats are the one thing that goes by the machine's clock.
+            self.instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), kind, self._id, []))
+        now = self._clock.now
         _through(launch_scheduled_runs(self._workspace, LOGGER, now, self._iterations))
         _through(execute_sensor_iteration(self._workspace, LOGGER, None, None))
         self.work_off()
         _through(execute_run_monitoring_iteration(self._workspace, LOGGER))
         _through(execute_concurrency_slots_iteration(self._workspace, LOGGER))
+
+    def schedule(self, name: str) -> RemoteSchedule:
+        """A schedule as Dagster's UI knows it."""
+        [location] = self._workspace.create_request_context().code_locations
+        [repository] = location.get_repositories().values()
+        return repository.get_schedule(name)
 
     def work_off(self) -> None:
         """Execute what is queued, what its failures call for and what backfills ask for."""
@@ -77,13 +77,9 @@ class Daemon:
                 before = self.instance.get_runs_count(_queued())
             if not before:
                 return
-            _through(self._queue.run_iteration(self._workspace, now(self.clock)))
+            _through(self._queue.run_iteration(self._workspace, self._clock.now.timestamp()))
             if self.instance.get_runs_count(_queued()) >= before:
                 return
-
-
-def now(clock: VirtualClock) -> float:
-    return clock.now.timestamp()
 
 
 def _queued() -> dg.RunsFilter:
