@@ -21,6 +21,10 @@ CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile
 
 FROM python:3.11-slim-bookworm AS nkdash
 
+# pg_dump and pg_restore for nkdash backup and restore, of the server's version.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends postgresql-client \
+    && rm -rf /var/lib/apt/lists/*
 # A volume that is made from one of these folders belongs to the user, as they do.
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp nkdash \
     && install -d -o nkdash -g nkdash -m 0750 /data /dagster /state

@@ -56,18 +56,21 @@ def main() -> None:
         prepare_home(settings)
         job = build_definitions(settings).resolve_job_def("daily_load")
         today = clock.today(settings)
-        with dg.DagsterInstance.get() as instance:
-            days = [clock.day_before(today), *[today] * asked.refreshes]
-            for n, day in enumerate(days):
+        for n, day in enumerate([clock.day_before(today), *[today] * asked.refreshes]):
+            # As a run in a process of its own leaves them: closed, without write-ahead logs.
+            with dg.DagsterInstance.get() as instance:
                 job.execute_in_process(
                     instance=instance,
                     partition_key=day.isoformat(),
                     run_config=QUIET,
                     tags={"nkdash/dimensions": "changes"},
                 )
-                if n in (0, asked.refreshes):
-                    print(f"after {n:3} refreshes {measured(home)}")
-            os.environ["NKDASH_NOW"] = (now + timedelta(days=31)).isoformat()
+            if n in (0, asked.refreshes):
+                print(f"after {n:3} refreshes {measured(home)}")
+        for path in sorted(home.rglob("*"), key=lambda p: -p.stat().st_size)[:4]:
+            print(f"  {path.relative_to(home)} {path.stat().st_size / 1e6:.2f} MB")
+        os.environ["NKDASH_NOW"] = (now + timedelta(days=31)).isoformat()
+        with dg.DagsterInstance.get() as instance:
             started = time.perf_counter()
             told = tidy(instance, load_settings())
             print(f"{told} in {time.perf_counter() - started:.1f} s")

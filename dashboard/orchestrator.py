@@ -397,11 +397,12 @@ def _shown(url: str) -> str:
 
 
 def _refused(answer: Mapping[str, Any]) -> str:
-    """What a GraphQL error type says."""
+    """What a GraphQL error type says, without the errors it is wrapped in."""
     words = str(answer.get("message") or answer["__typename"]).strip().splitlines()[0]
-    if answer["__typename"] == "PipelineNotFoundError":
-        words += " Load NKDash's code again in Dagster (restart its webserver)."
-    return f"Dagster refused: {words}"
+    words = words.rpartition("Description: ")[2].rstrip(".")
+    if "No remote job" in words or answer["__typename"] == "PipelineNotFoundError":
+        return f"Dagster has not loaded NKDash's jobs ({words}). Restart its webserver and daemon."
+    return f"Dagster refused: {words}."
 
 
 def _wrong(body: Any, url: str) -> str:

@@ -101,7 +101,12 @@ def cancel(
     orchestrator: Orchestrator, store: Store, user: User, run_id: str, request: str, at: datetime
 ) -> None:
     """Ask Dagster to end a run. Raises StoreError, RepeatedError, OrchestratorError."""
+    run = next((run for run in orchestrator.unfinished() if run.run_id == run_id), None)
     asked = Entry(at, user.name, user.role, CANCEL, request, ASKED, run_id=run_id)
+    if run:
+        datasets = run.datasets or frozenset()
+        only = next(iter(datasets)) if len(datasets) == 1 else ""
+        asked = replace(asked, dataset=only, first=run.first, last=run.last)
     store.append(asked)
     try:
         orchestrator.cancel(run_id)

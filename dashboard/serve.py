@@ -24,7 +24,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         # Looked at for every question: else one worker would be a second behind the other.
-        self._warehouse = Warehouse(settings.warehouse_dir, poll_seconds=0)
+        self._warehouse = Warehouse(
+            settings.warehouse_dir, poll_seconds=0, cache_dir=settings.warehouse_cache
+        )
         super().__init__()
 
     def load_config(self) -> None:

@@ -34,6 +34,14 @@ COPIED = ".dagster.yaml.sha256"
 VARIABLES = {"DAGSTER_DISABLE_TELEMETRY": "yes", "DAGSTER_EVENT_BATCH_SIZE": "200"}
 # Where dagster.yaml finds the address of Postgres: the password stays out of the file.
 POSTGRES_URL = "DAGSTER_POSTGRES_URL"
+POSTGRES_STORAGE = {
+    "run_storage": ("dagster_postgres", "PostgresRunStorage"),
+    "event_log_storage": (
+        "nkdash.automation.event_log_postgres",
+        "BatchingPostgresEventLogStorage",
+    ),
+    "schedule_storage": ("dagster_postgres", "PostgresScheduleStorage"),
+}
 
 
 class HomeError(Exception):
@@ -58,7 +66,7 @@ def prepare_home(settings: "Settings | None" = None) -> Path:
     postgres = (settings or load_settings()).nkdash_postgres_url
     ours = INSTANCE_FILE.read_text("utf-8")
     if postgres is not None:
-        ours = _with_postgres(ours)
+        ours = with_postgres(ours)
     home = home_path()
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -68,10 +76,10 @@ def prepare_home(settings: "Settings | None" = None) -> Path:
             f"DAGSTER_HOME {home} cannot be used: {error}. "
             "Mend the folder's rights, or set DAGSTER_HOME to a folder that can be written."
         ) from error
-    if postgres is not None and b"\nstorage:" not in b"\n" + in_use:
+    if postgres is not None and b"postgres" not in in_use:
         raise HomeError(
-            f"NKDASH_POSTGRES_URL is set, but {home / 'dagster.yaml'} was edited and has no "
-            "storage block; delete that file to get ours, or take NKDASH_POSTGRES_URL away."
+            f"NKDASH_POSTGRES_URL is set, but {home / 'dagster.yaml'} was edited and "
+            "names no Postgres; delete that file to get ours, or take NKDASH_POSTGRES_URL away."
         )
     os.environ.update(VARIABLES | {"DAGSTER_HOME": str(home)})
     os.environ.pop(POSTGRES_URL, None)
@@ -80,7 +88,7 @@ def prepare_home(settings: "Settings | None" = None) -> Path:
     return home
 
 
-def _with_postgres(instance_file: str) -> str:
+def with_postgres(instance_file: str) -> str:
     """NKDash's dagster.yaml with Postgres in place of SQLite. Raises HomeError."""
     import yaml
 
@@ -90,8 +98,9 @@ def _with_postgres(instance_file: str) -> str:
             "install it with: pip install 'nkdash[postgres]'."
         )
     config = yaml.safe_load(instance_file)
-    config.pop("event_log_storage", None)
-    config["storage"] = {"postgres": {"postgres_url": {"env": POSTGRES_URL}}}
+    for block, (module, name) in POSTGRES_STORAGE.items():
+        url = {"postgres_url": {"env": POSTGRES_URL}}
+        config[block] = {"module": module, "class": name, "config": url}
     return "# NKDash's dagster.yaml, with Postgres as storage.\n" + yaml.safe_dump(config)
 
 

@@ -56,7 +56,8 @@ def _of_run(meta: Mapping[str, Any]) -> dict[str, Any]:
         "job": meta.get("job_name"),
         "step": meta.get("step_key"),
         "asset": "/".join(key.path) if key else None,
-        "event": event.event_type_value if event else None,
+        # Dagster's old name of runs lives on in the names of its events.
+        "event": event.event_type_value.replace("PIPELINE_", "RUN_") if event else None,
         "first_day": getattr(event, "partition", None) or tags.get(_FIRST) or tags.get(_DAY),
         "last_day": getattr(event, "partition", None) or tags.get(_LAST) or tags.get(_DAY),
         "error": error.to_string() if error else None,

@@ -182,9 +182,7 @@ class Settings(BaseSettings):
     nkdash_publish_lag_minutes: int = Field(
         90, ge=1, description="how long loaded data may wait to be published"
     )
-    nkdash_publish_max_hours: float = Field(
-        26, gt=0, description="an older warehouse is a warning"
-    )
+    nkdash_publish_max_hours: float = Field(26, gt=0, description="an older warehouse is a warning")
 
     nkdash_alert_webhook: SecretStr | None = Field(
         None, description="address that alerts are posted to; a secret"

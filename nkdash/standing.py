@@ -4,10 +4,11 @@ The lake's files are the facts; only which loads failed comes from Dagster. Foot
 are read once a file, so looking again costs little more than listing the lake.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -66,18 +67,34 @@ _footers: dict[LakePath, tuple[Seen, Footer]] = {}
 _differing: dict[LakePath, tuple[Seen, bool]] = {}
 
 
+InLake = Mapping[str, Sequence[Sequence[LoadedDay]]]
+"""By dataset the days of each of its tables, raw first."""
+
+
+def in_lake(settings: Settings, catalog: Catalog) -> InLake:
+    """Every day of every dataset that lies in the lake."""
+    return {
+        dataset.name: [loaded_days(settings.lake_root, *table) for table in tables(dataset)]
+        for dataset in catalog.datasets
+    }
+
+
 def standing(
-    settings: Settings, catalog: Catalog, failed: Mapping[tuple[str, date], str] | None = None
+    settings: Settings,
+    catalog: Catalog,
+    failed: Mapping[tuple[str, date], str] | None = None,
+    there: InLake | None = None,
 ) -> list[Day]:
     """Every expected day, from NKDASH_START_DATE to yesterday, of every dataset, oldest first.
 
-    Snapshots are expected from their first one on. ``failed`` is what ``failed_days`` found.
+    Snapshots are expected from their first one on. ``failed`` is what ``failed_days`` found,
+    ``there`` what ``in_lake`` did; without it the lake is listed.
     """
+    there = in_lake(settings, catalog) if there is None else there
     expected = days_between(settings.nkdash_start_date, yesterday(settings))
     found: list[Day] = []
     for dataset in catalog.datasets:
-        layers = [loaded_days(settings.lake_root, *at) for at in tables(dataset)]
-        raw, *later = ({entry.day: entry for entry in layer} for layer in layers)
+        raw, *later = ({entry.day: entry for entry in layer} for layer in there[dataset.name])
         differing = _differing_days(settings.lake_root, dataset)
         first = min(raw, default=None)
         for day in expected:
@@ -129,7 +146,12 @@ def failed_days(instance: "DagsterInstance", catalog: Catalog) -> dict[tuple[str
 
 def is_whole(loaded: LoadedDay, zone: ZoneInfo) -> bool:
     """Whether the day was read after it had ended."""
-    return loaded.as_of >= day_window(loaded.day, loaded.day, zone)[1]
+    return loaded.as_of >= _end(loaded.day, zone)
+
+
+@lru_cache(maxsize=10_000)
+def _end(day: date, zone: ZoneInfo) -> datetime:
+    return day_window(day, day, zone)[1]
 
 
 def tables(dataset: Dataset) -> list[tuple[Layer, str]]:

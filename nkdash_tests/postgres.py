@@ -3,11 +3,12 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,8 +53,6 @@ def cluster() -> Iterator[Path]:
         subprocess.run(as_postgres(initdb), check=True, capture_output=True, cwd="/")
         with (data / "postgresql.conf").open("a") as conf:
             conf.write("listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
-            # A test's data need not outlive a crash of the machine.
-            conf.write("fsync = off\n")
         yield data
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -91,13 +90,11 @@ def address(port: int, name: str = "nkdash") -> str:
 
 
 @contextmanager
-def server(settings: Mapping[str, str] = {}) -> Iterator[str]:
+def server() -> Iterator[str]:
     """A running Postgres with an empty database; its URL."""
     with cluster() as data:
         port = free_port()
         argv = [program("postgres") or "", "-D", str(data), "-p", str(port)]
-        for name, value in settings.items():
-            argv += ["-c", f"{name}={value}"]
         log = (data.parent / "log").open("wb")
         with log, subprocess.Popen(as_postgres(argv), stdout=log, stderr=log, cwd="/") as process:
             try:
@@ -105,7 +102,8 @@ def server(settings: Mapping[str, str] = {}) -> Iterator[str]:
                 create_database(port, "nkdash")
                 yield address(port)
             finally:
-                process.terminate()
+                # Does not wait for connections to be closed.
+                process.send_signal(signal.SIGINT)
                 process.wait(WAIT_SECONDS)
 
 

@@ -42,7 +42,7 @@ class Request:
 
 
 class S3Server:
-    """``url`` is the endpoint. ``fault`` may answer in place of S3; ``cut`` halves bodies of GETs."""
+    """``fault`` may answer in place of S3, ``cut`` halves a body, ``lose`` loses an answer."""
 
     def __init__(self) -> None:
         self._app = DomainDispatcherApplication(create_backend_app)
@@ -53,6 +53,7 @@ class S3Server:
         self.requests: list[Request] = []
         self.fault: Fault | None = None
         self.cut: Callable[[Request], bool] | None = None
+        self.lose: Callable[[Request], bool] | None = None
 
     def __enter__(self) -> "S3Server":
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -80,6 +81,10 @@ class S3Server:
             return _refuse(environ, start, (403, "InvalidAccessKeyId", told))
         if self.fault and (answer := self.fault(request)):
             return _refuse(environ, start, answer)
+        if self.lose and self.lose(request):
+            # S3 does what it is asked, and the answer never arrives.
+            b"".join(self._app(environ, lambda *_: None))
+            return _refuse(environ, start, (500, "InternalError", "lost"))
         body: Iterable[bytes] = self._app(environ, start)
         if self.cut and request.method == "GET" and self.cut(request):
             whole = b"".join(body)

@@ -157,6 +157,10 @@
     retry: look,
   };
 
+  // What was asked for a moment ago: a second click asks nothing.
+  const TWICE_MS = 3000;
+  const asking = {};
+
   // The grid of days: one stop of the tab key; arrows move, Enter tells a cell's facts.
   const tellCell = (cell) => {
     const [dataset, day] = cell.dataset.cell.split(" ");
@@ -194,6 +198,15 @@
     if (cell) {
       focusCell(cell);
       tellCell(cell);
+      return;
+    }
+    const asked = event.target.closest("[data-again], [data-cancel]");
+    if (asked) {
+      const { again, cancel } = asked.dataset;
+      if (asking[again ?? cancel] > Date.now() - TWICE_MS) return;
+      asking[again ?? cancel] = Date.now();
+      if (again) set("ops-again", { data: { what: again, at: Date.now() } });
+      else set("ops-cancel", { data: { run: cancel, at: Date.now() } });
       return;
     }
     const button = event.target.closest("[data-explain], [data-action]");

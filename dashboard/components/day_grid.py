@@ -13,18 +13,9 @@ from dashboard.days import WORRIES, Calendar, Expected, Row, Stand, month, quart
 from dashboard.state import State
 from nkdash.clock import days_between
 
-SIGNS = {
-    Stand.LOADED: "•",
-    Stand.EMPTY: "0",
-    Stand.OPEN: "…",
-    Stand.RUNNING: "»",
-    Stand.MISSING: "–",
-    Stand.UNFINISHED: "½",
-    Stand.FAILED: "×",
-    Stand.DIFFERS: "≠",
-    Stand.LOST: "†",
-    Stand.NONE: "",
-}
+SHOWN = tuple(stand for stand in Stand if stand is not Stand.NONE)
+"""What the legend explains; the style sheet gives each its sign."""
+
 COUNTED = (Stand.MISSING, Stand.FAILED, Stand.DIFFERS, Stand.UNFINISHED, Stand.LOST)
 
 
@@ -43,7 +34,7 @@ def freshness(say: Wording, rows: Sequence[Row], today: date) -> html.Div:
         html.Table([html.Thead(head), html.Tbody(body)], className="lines plain"),
         className="scroll",
         tabIndex=0,
-        role="region",
+        role="group",
         **attributes(aria_label=say("ops.freshness")),
     )
 
@@ -213,7 +204,6 @@ def _cell(say: Wording, row: Row, day: date, *, stop: bool) -> html.Td:
         return html.Td(className=f"none{week}")
     words = f"{say.dataset(row.dataset)}, {say.day(day)}: {say(f'stand.{stand}')}"
     return html.Td(
-        SIGNS[stand],
         title=words,
         className=f"{stand}{week}",
         tabIndex=0 if stop else -1,
@@ -221,18 +211,19 @@ def _cell(say: Wording, row: Row, day: date, *, stop: bool) -> html.Td:
     )
 
 
+def sign(stand: Stand) -> html.Span:
+    """The sign of a stand, beside its word."""
+    return html.Span(className=f"sign {stand}", **attributes(aria_hidden="true"))
+
+
 def legend(say: Wording, *, dagster: bool) -> html.Ul:
     """Sign, colour and word of every stand; those that only Dagster knows only where it answers."""
-    known = [
-        s
-        for s in SIGNS
-        if s is not Stand.NONE and (dagster or s not in (Stand.FAILED, Stand.RUNNING))
-    ]
+    known = [s for s in SHOWN if dagster or s not in (Stand.FAILED, Stand.RUNNING)]
     return html.Ul(
         [
             html.Li(
                 [
-                    html.Span(SIGNS[s], className=f"sign {s}", **attributes(aria_hidden="true")),
+                    sign(s),
                     say(f"stand.{s}"),
                 ],
                 title=say(f"stand.{s}.words"),

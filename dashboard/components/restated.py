@@ -1,7 +1,6 @@
 """The log of past days whose figures changed after they had been published."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,38 +10,46 @@ from dashboard import format as fmt
 from dashboard.components.runs import listing
 from dashboard.components.wording import Wording
 
+HEADS = (
+    "ops.days",
+    "restated.table",
+    "restated.measure",
+    "restated.before",
+    "restated.after",
+    "restated.change",
+    "restated.version",
+    "restated.published_at",
+)
+NUMBERS = HEADS[3:7]
+
 
 def restatements(say: Wording, rows: Sequence[Mapping[str, Any]]) -> html.Div:
-    """Every column that the warehouse's table has, newest change first."""
-    columns = list(rows[0]) if rows else []
-    heads = [say.either(f"restated.{c}", c.replace("_", " ")) for c in columns]
-    numbers = {c for c in columns if any(isinstance(r[c], int | float | Decimal) for r in rows)}
-    lines = [
-        html.Tr(
-            [
-                html.Td(_told(say, row[c]), className="number" if c in numbers else None)
-                for c in columns
-            ]
-        )
-        for row in rows
-    ]
-    right = [head for head, c in zip(heads, columns, strict=True) if c in numbers]
-    return listing(say, "ops.restated", heads, lines, numbers=right, written=True)
+    """A line a day and figure: before, after, and by how much; the newest change first."""
+    return listing(say, "ops.restated", HEADS, [_line(say, row) for row in rows], numbers=NUMBERS)
 
 
-def _told(say: Wording, value: Any) -> str:
-    match value:
-        case None:
-            return fmt.NO_FIGURE
-        case datetime():
-            return say.moment(value)
-        case date():
-            return say.day(value)
-        case int() | float() | Decimal():
-            return (
-                f"{value:,f}".rstrip("0").rstrip(".")
-                if not isinstance(value, int)
-                else f"{value:,}"
-            )
-        case _:
-            return str(value)
+def _line(say: Wording, row: Mapping[str, Any]) -> html.Tr:
+    before, after = row["value_before"], row["value_after"]
+    change = (after or Decimal(0)) - (before or Decimal(0))
+    return html.Tr(
+        [
+            html.Td(say.day(row["date"])),
+            html.Td(row["table_name"]),
+            html.Td(say.either(f"restated.{row['measure']}", row["measure"].replace("_", " "))),
+            _number(_figure(before)),
+            _number(_figure(after)),
+            _number(("+" if change > 0 else "") + _figure(change)),
+            _number(str(row["version"])),
+            html.Td(say.moment(row["published_at"])),
+        ]
+    )
+
+
+def _number(words: str) -> html.Td:
+    return html.Td(words, className="number")
+
+
+def _figure(value: Decimal | None) -> str:
+    if value is None:
+        return fmt.NO_FIGURE
+    return fmt.count(value, 0 if value == value.to_integral_value() else 2)

@@ -64,11 +64,12 @@ def _working(
     parts = [phase(say, run), steps, say.lasting(since), _origin(say, run, names=names)]
     cancel = html.Button(
         say("ops.cancel"),
-        id={"type": "ops-cancel", "run": run.run_id},
         type="button",
         className="button small",
         disabled=run.status is Status.CANCELING,
-        **attributes(aria_label=f"{say('ops.cancel')}: {what}, {days(say, run)}"),
+        **attributes(
+            data_cancel=run.run_id, aria_label=f"{say('ops.cancel')}: {what}, {days(say, run)}"
+        ),
     )
     return html.Li(
         [
@@ -129,7 +130,7 @@ def ended(
                         ),
                         causes.get(run.run_id) and html.Small(causes[run.run_id]),
                     ],
-                    className="words",
+                    className="words wide" if run.run_id in causes else "words",
                 ),
             ]
         )
@@ -183,7 +184,7 @@ def audit(say: Wording, entries: Sequence[Entry], url: Url) -> html.Div:
 def _asked_for(say: Wording, entry: Entry) -> str:
     if entry.dataset:
         return say.dataset(entry.dataset)
-    return say("ops.all") if entry.action == "refresh" else fmt.NO_FIGURE
+    return say("ops.all") if entry.first else fmt.NO_FIGURE
 
 
 def listing(
@@ -192,23 +193,17 @@ def listing(
     heads: Sequence[str],
     lines: Sequence[html.Tr],
     numbers: Sequence[str] = (),
-    *,
-    written: bool = False,
 ) -> html.Div:
-    """A table that scrolls sideways in its own frame; words where it has no line.
-
-    ``heads`` are names of texts, or, where ``written``, the words themselves.
-    """
+    """A table that scrolls sideways in its own frame; words where it has no line."""
     if not lines:
         return html.Div(html.P(say(f"{name}.none"), className="quiet"))
     head = [
-        html.Th(h if written else say(h), scope="col", className="number" if h in numbers else None)
-        for h in heads
+        html.Th(say(h), scope="col", className="number" if h in numbers else None) for h in heads
     ]
     return html.Div(
         html.Table([html.Thead(html.Tr(head)), html.Tbody([*lines])], className="lines plain"),
         className="scroll",
         tabIndex=0,
-        role="region",
+        role="group",
         **attributes(aria_label=say(name)),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import dash_mantine_components as dmc
 import duckdb
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard import days, refresh
 from dashboard import format as fmt
@@ -60,7 +60,10 @@ def frame(server: Server, t: Texts, tab: str) -> list[Any]:
         dcc.Store(id="ops-active", data=""),
         dcc.Store(id="ops-changed"),
         dcc.Store(id="ops-token", data=_token()),
+        # What was clicked: no inputs of buttons, since a poll that draws them anew would undo one.
         dcc.Store(id="ops-cell"),
+        dcc.Store(id="ops-again"),
+        dcc.Store(id="ops-cancel"),
         _place("operations-days", 620),
         html.Div(
             [
@@ -388,11 +391,7 @@ def _cell_facts(server: Server, say: Wording, name: str, day: date) -> Any:
             html.P(say.day(day), className="quiet"),
             html.P(
                 [
-                    html.Span(
-                        day_grid.SIGNS[stand],
-                        className=f"sign {stand}",
-                        **attributes(aria_hidden="true"),
-                    ),
+                    day_grid.sign(stand),
                     html.Strong(say(f"stand.{stand}")),
                 ],
                 className="stand",
@@ -403,9 +402,9 @@ def _cell_facts(server: Server, say: Wording, name: str, day: date) -> Any:
             may
             and html.Button(
                 say("refresh.day"),
-                id={"type": "ops-again", "what": f"{name} {day} {_token()}"},
                 type="button",
                 className="button primary",
+                **attributes(data_again=f"{name} {day} {_token()}"),
             ),
         ],
         className="day-facts",
@@ -518,7 +517,7 @@ def _orders(app: Dash, server: Server) -> None:
         Output("ops-changed", "data"),
         Output("ops-day", "opened", allow_duplicate=True),
         Input("ops-go", "n_clicks"),
-        Input({"type": "ops-again", "what": ALL}, "n_clicks"),
+        Input("ops-again", "data"),
         State("ops-dataset", "value"),
         State("ops-dates", "value"),
         State("ops-token", "data"),
@@ -527,17 +526,17 @@ def _orders(app: Dash, server: Server) -> None:
     )
     def launch(
         _go: int | None,
-        _again: list[int | None],
+        again: dict[str, Any] | None,
         dataset: str,
         dates: list[str | None] | None,
         token: str,
     ) -> Any:
-        if not any(part["value"] for part in ctx.triggered):
-            return no_update, no_update, no_update, no_update
-        which = ctx.triggered_id
         first, last = dates if dates and len(dates) == 2 else (None, None)
-        if isinstance(which, dict):
-            dataset, first, token = str(which["what"]).split(" ", 2)
+        if ctx.triggered_id == "ops-again":
+            parts = str((again or {}).get("what")).split(" ")
+            if len(parts) != 3:
+                return no_update, no_update, no_update, no_update
+            dataset, first, token = parts
             last = first
         say = _say(server)
         said = _start(server, say, dataset, first or "", last or "", str(token))
@@ -546,15 +545,14 @@ def _orders(app: Dash, server: Server) -> None:
     @app.callback(
         Output("ops-said", "children", allow_duplicate=True),
         Output("ops-changed", "data", allow_duplicate=True),
-        Input({"type": "ops-cancel", "run": ALL}, "n_clicks"),
+        Input("ops-cancel", "data"),
         prevent_initial_call=True,
     )
-    def cancel(_clicks: list[int | None]) -> Any:
-        which = ctx.triggered_id
-        if not isinstance(which, dict) or not any(part["value"] for part in ctx.triggered):
+    def cancel(asked: dict[str, Any] | None) -> Any:
+        if not asked or "run" not in asked:
             return no_update, no_update
         request = _token()
-        return _cancel(server, _say(server), str(which["run"]), request), request
+        return _cancel(server, _say(server), str(asked["run"]), request), request
 
 
 def _refused(server: Server, say: Wording, action: str, request: str) -> tuple[User, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import dagster as dg
 
+from nkdash import clock
 from nkdash.automation.memory import recall, remember
 from nkdash.catalog import Catalog
-from nkdash.clock import machine_now
 from nkdash.health.checks import all_checks
 from nkdash.health.failing import Causes, daily_steps, ended, fold, sentences
 from nkdash.health.incidents import Incident, Settled, open_incidents, settle
@@ -26,6 +26,9 @@ MEMORY = "run-alerts"
 # What ended before alerts first ran is history.
 FIRST_LOOK = timedelta(days=1)
 RUNS_A_TICK = 200
+# Clocks of several machines differ, and what ended first may be stored last.
+OVERLAP = timedelta(minutes=2)
+SEEN_KEPT = 500
 _OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
@@ -102,8 +105,8 @@ def look_at_runs(instance: dg.DagsterInstance, catalog: Catalog) -> Causes:
     """Fold the runs that ended since the last look into what fails, and remember it."""
     kept: dict[str, Any] = recall(instance, MEMORY) or {}
     # Run storage stamps with the machine's own time, whatever NKDASH_NOW says.
-    after = datetime.fromisoformat(kept["after"]) if kept else machine_now() - FIRST_LOOK
-    seen = set(kept.get("seen", ()))
+    after = datetime.fromisoformat(kept["after"]) if kept else clock.machine_now() - FIRST_LOOK
+    seen: list[str] = kept.get("seen", [])
     causes: Causes = kept.get("causes", {})
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_OVER, updated_after=after),
@@ -112,18 +115,16 @@ def look_at_runs(instance: dg.DagsterInstance, catalog: Catalog) -> Causes:
         ascending=True,
     )
     daily = daily_steps(catalog)
+    # A run is stamped anew when it gets a tag: what was seen of it stays true.
     for record in records:
         run = record.dagster_run
         if run.run_id not in seen:
             causes = fold(causes, ended(instance, run), daily)
+            seen.append(run.run_id)
     if records:
-        # One second back: another run may be stamped with the very same instant, or a bit late.
         newest = max(record.update_timestamp for record in records)
-        after = max(after, newest - timedelta(seconds=1))
-        seen = {r.dagster_run.run_id for r in records if r.update_timestamp >= after}
-    remember(
-        instance,
-        MEMORY,
-        {"after": after.isoformat(), "seen": sorted(seen), "causes": causes},
-    )
+        after = max(after, newest - OVERLAP)
+    told = {"after": after.isoformat(), "seen": seen[-SEEN_KEPT:], "causes": causes}
+    if told != kept:
+        remember(instance, MEMORY, told)
     return causes

@@ -8,23 +8,25 @@ move only together with what was found before them, so a kill at any point forge
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
+from nkdash.automation.assets import CHANGES_ONLY
+from nkdash.automation.failures import asset_keys
 from nkdash.automation.gate import refuse, why_closed
 from nkdash.automation.memory import recall, remember
 from nkdash.automation.requests import (
     LOAD_RANGE,
-    RANGE_END,
-    RANGE_START,
     REASON,
     UNFINISHED,
     in_flight,
     load_requests,
+    run_days,
 )
 from nkdash.automation.touched import (
     Asker,
@@ -188,7 +190,7 @@ def tick(
     try:
         with connected(settings) as client:
             _log_in(client, instance, settings)
-            look(client, memory, loaded, settings, catalog, now)
+            look(client, memory, loaded, settings, catalog, now, partial(keep, instance))
     except TransientOdooError as error:
         trouble = str(error)
     except PermanentOdooError:
@@ -196,7 +198,7 @@ def tick(
         raise
     hear_of_verdicts(memory, loaded, settings, catalog, now)
     hear_of_sweep(memory, recall(instance, SWEEP), loaded, now)
-    requests = requests_for(instance, memory, settings, catalog, now)
+    requests = requests_for(instance, memory, loaded, settings, catalog, now)
     keep(instance, memory)
     if requests:
         return requests
@@ -220,8 +222,10 @@ def look(
     settings: Settings,
     catalog: Catalog,
     now: datetime,
+    save: Callable[[Known], None],
 ) -> None:
-    """Bring cursors and pending days up to ``now``, or as far as a tick may go. Raises OdooError.
+    """Bring cursors and pending days up to ``now``, or as far as a tick may go; ``save`` after each
+    slice with changes, so that even a tick that Dagster ends gets further. Raises OdooError.
 
     A load that was not there at the last tick is compared from when it was read: a change between
     that and its landing was seen too early. Without a cursor, that is all there is.
@@ -236,18 +240,18 @@ def look(
     # Until a slice was looked at, this is where the next tick must begin.
     memory.cursors |= behind
     while behind:
-        for model, since in list(behind.items()):
-            until, count = slice_end(client, model, since, now, MOST_RECORDS)
-            if count:
-                for key in touched_days(
-                    client, model, watched[model], since, until, loaded, settings
-                ):
-                    add(memory, key, loaded, now, f"changed in Odoo ({model})")
-            memory.cursors[model] = min(until, now - OVERLAP)
-            if until < now:
-                behind[model] = until
-            else:
-                del behind[model]
+        # The one that is furthest behind, so that none waits for ever for a busy one.
+        model = min(behind, key=lambda name: behind[name])
+        since = behind.pop(model)
+        until, count = slice_end(client, model, since, now, MOST_RECORDS)
+        if count:
+            for key in touched_days(client, model, watched[model], since, until, loaded, settings):
+                add(memory, key, loaded, now, f"changed in Odoo ({model})")
+        memory.cursors[model] = min(until, now - OVERLAP)
+        if until < now:
+            behind[model] = until
+        if count:
+            save(memory)
         if time.monotonic() > deadline:
             return
 
@@ -355,29 +359,33 @@ def hear_of_sweep(memory: Known, sweep: Any, loaded: Loaded, now: datetime) -> N
 def requests_for(
     instance: dg.DagsterInstance,
     memory: Known,
+    loaded: Loaded,
     settings: Settings,
     catalog: Catalog,
     now: datetime,
 ) -> list[dg.RunRequest]:
-    """Loads of the pending days that are due and not under way; they count as asked for."""
-    due = [item for item in memory.pending.values() if item.is_due(now)]
+    """Loads of the pending days that are due and not under way; they count as asked for.
+
+    Where raw has come and only the later layers are wanting, the search for missing days asks.
+    """
+    due = [
+        item
+        for item in memory.pending.values()
+        if item.is_due(now) and loaded[item.dataset][item.day] <= item.raw_as_of
+    ]
     if not due:
         return []
     unfinished = dg.RunsFilter(statuses=UNFINISHED, tags={REASON: CHANGED})
     free = settings.nkdash_max_runs_per_tick - instance.get_runs_count(unfinished)
     if free <= 0:
         return []
-    datasets = {d.name: d for d in catalog.datasets}
     busy = in_flight(instance)
     wanted: dict[dg.AssetKey, set[date]] = {}
-    asked = []
     for item in due:
-        keys = asset_keys(datasets[item.dataset])
+        keys = asset_keys(catalog, item.dataset)
         if not any(item.day in busy.get(key, ()) for key in keys):
-            asked.append((item, keys))
-    for item, keys in asked:
-        for key in keys:
-            wanted.setdefault(key, set()).add(item.day)
+            for key in keys:
+                wanted.setdefault(key, set()).add(item.day)
     requests = load_requests(
         wanted,
         busy,
@@ -385,23 +393,30 @@ def requests_for(
         most_days=settings.nkdash_max_partitions_per_run,
         most_requests=free,
     )
-    going = {(key, day) for request in requests for key, day in _loads(request)}
-    for item, keys in asked:
-        if (keys[0], item.day) in going:
-            memory.pending[item.dataset, item.day] = replace(
-                item, tries=item.tries + 1, asked_at=now
-            )
-    return requests
+    going = {(key, day) for r in requests for key in r.asset_selection or () for day in run_days(r)}
+    for item in due:
+        if (asset_keys(catalog, item.dataset)[0], item.day) in going:
+            asked = replace(item, tries=item.tries + 1, asked_at=now)
+            memory.pending[item.dataset, item.day] = asked
+    return [_with_dimensions(request, catalog) for request in requests]
 
 
-def asset_keys(dataset: Dataset) -> list[dg.AssetKey]:
-    """raw, clean and star of a dataset."""
-    keys = [["raw", dataset.name], ["clean", dataset.name]]
-    keys += [["star", dataset.fact.table.name]] if dataset.fact else []
-    return [dg.AssetKey(key) for key in keys]
+def _with_dimensions(request: dg.RunRequest, catalog: Catalog) -> dg.RunRequest:
+    """The request with the dimensions that its facts are made from, by what was written since.
 
-
-def _loads(request: dg.RunRequest) -> Iterable[tuple[dg.AssetKey, date]]:
-    first, last = (date.fromisoformat(request.tags[tag]) for tag in (RANGE_START, RANGE_END))
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return ((key, day) for key in request.asset_selection or () for day in days)
+    An order that comes late may hold a product that is younger than the last night.
+    """
+    selected = list(request.asset_selection or ())
+    facts = [d.fact for d in catalog.datasets if d.fact]
+    needed = {
+        name
+        for fact in facts
+        if dg.AssetKey(["star", fact.table.name]) in selected
+        for name in fact.dimensions
+    }
+    dimensions = [d for d in catalog.dimensions if d.table.name in needed]
+    keys = [dg.AssetKey(["raw", d.name]) for d in dimensions]
+    keys += [dg.AssetKey(["star", d.table.name]) for d in dimensions]
+    return request.with_replaced_attrs(
+        asset_selection=[*selected, *keys], tags={**request.tags, **CHANGES_ONLY}
+    )

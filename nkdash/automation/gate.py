@@ -60,7 +60,7 @@ def why_closed(instance: dg.DagsterInstance, settings: Settings) -> str | None:
     if refusal := refused(instance, connection):
         if refusal.until is None or clock.machine_now() < refusal.until:
             return refusal.sentence
-        return _look_again(instance, connection)
+        return try_again(instance, connection)
     return _probe(connection)
 
 
@@ -117,7 +117,7 @@ def _from_memory(kept: Mapping[str, Any]) -> Refusal:
     return Refusal(kept["message"], kept["remedy"], kept["salt"], kept["fingerprint"], until)
 
 
-def _look_again(instance: dg.DagsterInstance, connection: OdooConnection) -> str | None:
+def try_again(instance: dg.DagsterInstance, connection: OdooConnection) -> str | None:
     """Log in once: open the gate where Odoo takes it, else keep it closed."""
     try:
         with OdooClient(_briefly(connection)) as client:

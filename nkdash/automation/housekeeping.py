@@ -30,6 +30,8 @@ JOB = "housekeeping"
 # After the night's load and before anybody works.
 DAILY = "30 4 * * *"
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+SCHEDULE, INTRADAY = "dagster/schedule_name", "intraday"
+KEEP_REFRESHES = timedelta(days=3)
 STRAY_SECONDS = 24 * 3600
 # A SQLite file is packed when so much of it is free, and nobody writes.
 FREE_SHARE, FREE_BYTES = 0.2, 1 << 20
@@ -71,10 +73,20 @@ def tidy(instance: dg.DagsterInstance, settings: Settings, *, dry_run: bool = Fa
 
 
 def old_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
-    """Runs that ended and were made more than NKDASH_KEEP_RUNS_DAYS ago, oldest first."""
-    before = clock.utc_now(settings) - timedelta(days=settings.nkdash_keep_runs_days)
-    filters = dg.RunsFilter(statuses=FINISHED, created_before=before)
-    return list(instance.get_run_ids(filters))[::-1]
+    """Runs that ended and were made more than NKDASH_KEEP_RUNS_DAYS ago, oldest first.
+
+    Refreshes of today that succeeded are old sooner: there are many, and nobody asks for them.
+    """
+    now = clock.utc_now(settings)
+    keep = timedelta(days=settings.nkdash_keep_runs_days)
+    every = dg.RunsFilter(statuses=FINISHED, created_before=now - keep)
+    refreshes = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.SUCCESS],
+        tags={SCHEDULE: INTRADAY},
+        created_before=now - min(keep, KEEP_REFRESHES),
+    )
+    found = [*instance.get_run_ids(refreshes), *instance.get_run_ids(every)]
+    return list(dict.fromkeys(reversed(found)))
 
 
 def superseded(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> list[str]:

@@ -28,9 +28,9 @@ from nkdash.automation.requests import (
 )
 from nkdash.catalog import Catalog
 from nkdash.datasets import opening_costs
-from nkdash.lake import Layer, list_days, list_table
+from nkdash.lake import Layer, list_table
 from nkdash.settings import Settings
-from nkdash.standing import Day, State, standing, tables
+from nkdash.standing import Day, InLake, State, in_lake, standing
 
 NAME = "missing_days"
 MISSING = "missing"
@@ -116,6 +116,20 @@ def noticed(
     return found
 
 
+def ripe(
+    wanted: Mapping[DatasetDay, bool],
+    busy: Collection[DatasetDay],
+    attempts: Mapping[DatasetDay, Attempts],
+    now: datetime,
+) -> dict[DatasetDay, bool]:
+    """What of ``wanted`` may be asked for now: neither being loaded nor in a pause."""
+    return {
+        day: asks
+        for day, asks in wanted.items()
+        if day not in busy and attempts[day].may_be_asked(now)
+    }
+
+
 def most_days_of(attempts: Attempts, most_days: int) -> int:
     """Days in one run: what failed for good is tried in ever smaller ranges, so that in the end
     one bad day does not keep its neighbours out."""
@@ -146,14 +160,15 @@ def look(
     """What the sensor does at one tick."""
     fail_dead_runs(instance)
     busy = in_flight(instance)
-    tell_dagster(instance, settings, catalog, busy)
+    there = in_lake(settings, catalog)
+    tell_dagster(instance, catalog, there, busy)
     if reason := why_closed(instance, settings):
         return dg.SkipReason(reason)
     now = clock.utc_now(settings)
     memory = recall(instance, MISSING) or {}
     last, waiting = last_day(instance, settings, memory.get("waiting"), now)
     snapshots = {d.name for d in catalog.datasets if d.is_snapshot}
-    wanted = needs(standing(settings, catalog), snapshots, last)
+    wanted = needs(standing(settings, catalog, there=there), snapshots, last)
     datasets_busy = {
         (d.name, day)
         for d in catalog.datasets
@@ -162,11 +177,7 @@ def look(
     }
     failed = failures(instance, catalog) if wanted else {}
     attempts = noticed(wanted, datasets_busy, failed, _from_memory(memory), now)
-    due = {
-        day: asks
-        for day, asks in wanted.items()
-        if day not in datasets_busy and attempts[day].may_be_asked(now)
-    }
+    due = ripe(wanted, datasets_busy, attempts, now)
     requests = _requests(instance, due, attempts, busy, settings, catalog)
     for day in _asked_for(requests, due, catalog):
         attempts[day] = replace(attempts[day], pending=True)
@@ -220,7 +231,10 @@ def nightly_asked(instance: dg.DagsterInstance, day: date, now: datetime) -> Non
 
 def forget_attempts(instance: dg.DagsterInstance) -> None:
     """Ask again for everything that is wanting, without a pause."""
-    remember(instance, MISSING, None)
+    memory = recall(instance, MISSING) or {}
+    # What is known of failed runs stays known, or they would count anew.
+    known = {day: Attempts(run_id=a.run_id) for day, a in _from_memory(memory).items()}
+    _remember(instance, memory, known, memory.get("waiting"))
 
 
 def _requests(
@@ -290,24 +304,21 @@ def _asked_for(
 
 def tell_dagster(
     instance: dg.DagsterInstance,
-    settings: Settings,
     catalog: Catalog,
+    there: InLake,
     busy: Mapping[dg.AssetKey, set[date]],
 ) -> int:
-    """Report days that are in the lake but in no event, e.g. imported or restored ones.
+    """Report days that are ``there`` in the lake but in no event, e.g. imported or restored ones.
 
     Newest first, for about two seconds a tick; returns how many.
     """
     until = time.monotonic() + TELL_SECONDS
-    young = (clock.machine_now() - SETTLED).timestamp() * 1e9
+    settled = (clock.machine_now() - SETTLED).replace(tzinfo=None)
     told = 0
     storage = _storage_id(instance)
     for dataset in catalog.datasets:
-        for key, (layer, table) in zip(
-            asset_keys(catalog, dataset.name), tables(dataset), strict=True
-        ):
-            files = list_days(settings.lake_root, layer, table)
-            days = {f.day.isoformat() for f in files if f.day and f.mtime_ns < young}
+        for key, files in zip(asset_keys(catalog, dataset.name), there[dataset.name], strict=True):
+            days = {file.day.isoformat() for file in files if file.as_of < settled}
             days -= {day.isoformat() for day in busy.get(key, ())}
             for day in sorted(days - _events(instance, storage, key, days), reverse=True):
                 if time.monotonic() > until:

@@ -28,11 +28,7 @@ Asked = dg.RunRequest | dg.SkipReason
 
 
 def nightly(settings: Settings, catalog: Catalog) -> dg.ScheduleDefinition:
-    """At ``NKDASH_NIGHTLY_AT``: load *yesterday*, the last complete business day.
-
-    Dimensions are read whole, which finds deletions. Datasets of which the day is there whole, or
-    being loaded, are left out.
-    """
+    """At ``NKDASH_NIGHTLY_AT``: load *yesterday*, the last complete business day."""
 
     @dg.schedule(
         name="nightly",
@@ -43,27 +39,34 @@ def nightly(settings: Settings, catalog: Catalog) -> dg.ScheduleDefinition:
         description=f"Loads yesterday at {settings.nkdash_nightly_at:%H:%M} and publishes.",
     )
     def _nightly(context: dg.ScheduleEvaluationContext) -> Asked:
-        day = clock.day_before(_local_day(context, settings))
-        if day != clock.yesterday(settings):
-            return dg.SkipReason(f"{day} is left to the sensor for missing days.")
-        nightly_asked(context.instance, day, clock.utc_now(settings))
-        if reason := why_closed(context.instance, settings):
-            return dg.SkipReason(reason)
-        stands = standing(settings, catalog)
-        there = {s.dataset for s in stands if s.day == day and s.state in IN_ORDER}
-        daily_ones = {d.name for d in catalog.datasets if not d.is_snapshot}
-        wanted = _not_busy(daily_ones - there, day, in_flight(context.instance), catalog)
-        return _request(catalog, wanted, day, run_key=f"nightly-{day}")
+        return tonight(context.instance, settings, catalog, context.scheduled_execution_time)
 
     return _nightly
 
 
-def intraday(settings: Settings, catalog: Catalog) -> dg.ScheduleDefinition:
-    """Every ``NKDASH_INTRADAY_MINUTES``: refresh *today*, the open business day.
+def tonight(
+    instance: dg.DagsterInstance, settings: Settings, catalog: Catalog, at: datetime
+) -> Asked:
+    """What the nightly tick of ``at`` asks for.
 
-    Dimensions by what was written since; the night reads them whole, which finds deletions.
+    Dimensions are read whole, which finds deletions. Datasets of which the day is there whole, or
+    being loaded, are left out.
     """
-    interval = timedelta(minutes=settings.nkdash_intraday_minutes)
+    day = clock.day_before(_local_day(at, settings))
+    if day != clock.yesterday(settings):
+        return dg.SkipReason(f"{day} is left to the sensor for missing days.")
+    nightly_asked(instance, day, clock.utc_now(settings))
+    if reason := why_closed(instance, settings):
+        return dg.SkipReason(reason)
+    stands = standing(settings, catalog)
+    there = {s.dataset for s in stands if s.day == day and s.state in IN_ORDER}
+    daily_ones = {d.name for d in catalog.datasets if not d.is_snapshot}
+    wanted = _not_busy(daily_ones - there, day, in_flight(instance), catalog)
+    return _request(catalog, wanted, day, run_key=f"nightly-{day}")
+
+
+def intraday(settings: Settings, catalog: Catalog) -> dg.ScheduleDefinition:
+    """Every ``NKDASH_INTRADAY_MINUTES``: refresh *today*, the open business day."""
 
     @dg.schedule(
         name="intraday",
@@ -74,19 +77,30 @@ def intraday(settings: Settings, catalog: Catalog) -> dg.ScheduleDefinition:
         description="Refreshes today and publishes.",
     )
     def _intraday(context: dg.ScheduleEvaluationContext) -> Asked:
-        late = clock.utc_now(settings) - context.scheduled_execution_time
-        day = _local_day(context, settings)
-        if late > interval or day != clock.today(settings):
-            return dg.SkipReason("This refresh is overdue; the next one brings the same.")
-        if reason := why_closed(context.instance, settings):
-            return dg.SkipReason(reason)
-        names = {d.name for d in catalog.datasets if not d.is_snapshot}
-        wanted = _not_busy(names, day, in_flight(context.instance), catalog)
-        if not wanted:
-            return dg.SkipReason("The refresh before this one is still at work.")
-        return _request(catalog, wanted, day, tags=CHANGES_ONLY)
+        return refresh(context.instance, settings, catalog, context.scheduled_execution_time)
 
     return _intraday
+
+
+def refresh(
+    instance: dg.DagsterInstance, settings: Settings, catalog: Catalog, at: datetime
+) -> Asked:
+    """What the intraday tick of ``at`` asks for.
+
+    Dimensions by what was written since; the night reads them whole, which finds deletions.
+    """
+    late = clock.utc_now(settings) - at
+    day = _local_day(at, settings)
+    interval = timedelta(minutes=settings.nkdash_intraday_minutes)
+    if late > interval or day != clock.today(settings):
+        return dg.SkipReason("This refresh is overdue; the next one brings the same.")
+    if reason := why_closed(instance, settings):
+        return dg.SkipReason(reason)
+    names = {d.name for d in catalog.datasets if not d.is_snapshot}
+    wanted = _not_busy(names, day, in_flight(instance), catalog)
+    if not wanted:
+        return dg.SkipReason("The refresh before this one is still at work.")
+    return _request(catalog, wanted, day, tags=CHANGES_ONLY)
 
 
 def snapshot(settings: Settings, catalog: Catalog) -> dg.ScheduleDefinition:
@@ -106,28 +120,33 @@ def snapshot(settings: Settings, catalog: Catalog) -> dg.ScheduleDefinition:
         "publishes.",
     )
     def _snapshot(context: dg.ScheduleEvaluationContext) -> Asked:
-        day = _local_day(context, settings)
-        if day != clock.today(settings):
-            return dg.SkipReason(
-                f"{day} is over: its snapshot is lost, Odoo knows only what is now."
-            )
-        if reason := why_closed(context.instance, settings):
-            return dg.SkipReason(reason)
-        hour = datetime.combine(day, settings.nkdash_snapshot_at, tzinfo=settings.zone)
-        names = {d.name for d in catalog.datasets if d.is_snapshot}
-        untaken = {name for name in names if not _is_taken(_newest(name, settings), day, hour)}
-        wanted = _not_busy(untaken, day, in_flight(context.instance), catalog)
-        if not wanted:
-            return dg.SkipReason(f"The snapshot of {day} is taken.")
-        # The job holds no dimensions.
-        keys = [key for name in sorted(wanted) for key in asset_keys(catalog, name)]
-        return dg.RunRequest(
-            run_key=f"snapshot-{context.scheduled_execution_time.isoformat()}",
-            partition_key=day.isoformat(),
-            asset_selection=[*keys, WAREHOUSE],
-        )
+        return this_evening(context.instance, settings, catalog, context.scheduled_execution_time)
 
     return _snapshot
+
+
+def this_evening(
+    instance: dg.DagsterInstance, settings: Settings, catalog: Catalog, at: datetime
+) -> Asked:
+    """What the snapshot's tick of ``at`` asks for: the snapshots that are not taken yet."""
+    day = _local_day(at, settings)
+    if day != clock.today(settings):
+        return dg.SkipReason(f"{day} is over: its snapshot is lost, Odoo knows only what is now.")
+    if reason := why_closed(instance, settings):
+        return dg.SkipReason(reason)
+    hour = datetime.combine(day, settings.nkdash_snapshot_at, tzinfo=settings.zone)
+    names = {d.name for d in catalog.datasets if d.is_snapshot}
+    untaken = {name for name in names if not _is_taken(_newest(name, settings), day, hour)}
+    wanted = _not_busy(untaken, day, in_flight(instance), catalog)
+    if not wanted:
+        return dg.SkipReason(f"The snapshot of {day} is taken.")
+    # The job holds no dimensions.
+    keys = [key for name in sorted(wanted) for key in asset_keys(catalog, name)]
+    return dg.RunRequest(
+        run_key=f"snapshot-{at.isoformat()}",
+        partition_key=day.isoformat(),
+        asset_selection=[*keys, WAREHOUSE],
+    )
 
 
 def _newest(name: str, settings: Settings) -> LoadedDay | None:
@@ -173,9 +192,9 @@ def _request(
     )
 
 
-def _local_day(context: dg.ScheduleEvaluationContext, settings: Settings) -> date:
-    """The business day in which the tick lies."""
-    return context.scheduled_execution_time.astimezone(settings.zone).date()
+def _local_day(at: datetime, settings: Settings) -> date:
+    """The business day in which a tick lies."""
+    return at.astimezone(settings.zone).date()
 
 
 def daily(at: time) -> str:

@@ -11,9 +11,12 @@ import dagster as dg
 import polars as pl
 
 from nkdash import clock
+from nkdash.automation.assets import retries
 from nkdash.automation.changes import SWEEP
 from nkdash.automation.gate import why_closed
+from nkdash.automation.jobs import time_limit
 from nkdash.automation.memory import remember
+from nkdash.automation.requests import UNFINISHED
 from nkdash.catalog import Catalog
 from nkdash.odoo.resource import POOL, OdooResource
 from nkdash.quality.id_sweep import SCHEMA, sweep
@@ -22,6 +25,7 @@ from nkdash.quality.verdicts import differing_days
 from nkdash.settings import Settings
 
 JOB = "reconcile_weeks"
+SUNDAY = "nkdash/sunday"
 
 
 def reconcile_weeks(settings: Settings, catalog: Catalog) -> dg.JobDefinition:
@@ -30,6 +34,7 @@ def reconcile_weeks(settings: Settings, catalog: Catalog) -> dg.JobDefinition:
     @dg.op(
         name="compare_weeks",
         pool=POOL,
+        retry_policy=retries(settings),
         description="Counts, sums and ids of every dataset's days, as Odoo has them now.",
     )
     def reconciled(context: dg.OpExecutionContext, odoo: OdooResource) -> None:
@@ -52,6 +57,7 @@ def reconcile_weeks(settings: Settings, catalog: Catalog) -> dg.JobDefinition:
 
     @dg.job(
         name=JOB,
+        tags=time_limit(settings),
         description="Holds the last weeks of every dataset against Odoo: counts, sums and ids.",
     )
     def job() -> None:
@@ -83,10 +89,8 @@ def _told(dataset: str, differing: list[date], ids: pl.DataFrame) -> Mapping[str
 
 
 def weekly(settings: Settings) -> dg.ScheduleDefinition:
-    """Sundays at NKDASH_WEEKLY_AT, local time; where Odoo is down then, an hour later, and so on.
-
-    The run's key is the day's, so it is asked for once a Sunday.
-    """
+    """Sundays at NKDASH_WEEKLY_AT, local time; where Odoo is down then, or the run fails, an hour
+    later, and so on."""
     at = settings.nkdash_weekly_at
 
     @dg.schedule(
@@ -101,6 +105,14 @@ def weekly(settings: Settings) -> dg.ScheduleDefinition:
         if reason := why_closed(context.instance, settings):
             return dg.SkipReason(reason)
         day = context.scheduled_execution_time.astimezone(settings.zone).date()
-        return dg.RunRequest(run_key=f"weekly-{day}")
+        # A schedule's run_key is one of its tick, not of the day.
+        of_today = dg.RunsFilter(
+            job_name=JOB,
+            tags={SUNDAY: day.isoformat()},
+            statuses=[*UNFINISHED, dg.DagsterRunStatus.SUCCESS],
+        )
+        if context.instance.get_runs_count(of_today):
+            return dg.SkipReason(f"The weeks up to {day} are reconciled, or about to be.")
+        return dg.RunRequest(tags={SUNDAY: day.isoformat()})
 
     return _weekly

@@ -31,15 +31,16 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Header:
-    """What an archive says of itself. ``unpacked_bytes`` is about what it holds unpacked; times are UTC."""
+    """What an archive says of itself; ``unpacked_bytes`` is about right, the time is UTC."""
 
     nkdash: str
     made_at: datetime
     unpacked_bytes: int
-    raw_only: bool
-    with_secrets: bool
     settings: dict[str, str]
     versions: dict[str, str]
+    with_lake: bool = True
+    raw_only: bool = False
+    with_secrets: bool = False
     format: int = FORMAT
 
     def as_json(self) -> bytes:

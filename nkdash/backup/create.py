@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -80,7 +80,12 @@ def back_up(
             if with_lake:
                 files += sources.lake_files(settings, raw_only=raw_only)
             with archive.write(file, key) as writer:
-                header = _header(settings, files, made_at, raw_only=raw_only, secrets=secrets)
+                header = replace(
+                    _header(settings, files, made_at),
+                    with_lake=with_lake,
+                    raw_only=raw_only,
+                    with_secrets=secrets,
+                )
                 writer.add_bytes(HEADER, header.as_json())
                 _add_env(writer, env_file, notes, secrets=secrets)
                 if url := sources.postgres_url(settings):
@@ -120,9 +125,7 @@ def retain(folder: Path, keep: int, newest: Path) -> tuple[Path, ...]:
     return tuple(spare)
 
 
-def _header(
-    settings: Settings, files: Iterable[Source], made_at: datetime, *, raw_only: bool, secrets: bool
-) -> Header:
+def _header(settings: Settings, files: Iterable[Source], made_at: datetime) -> Header:
     size = 0
     for source in files:
         with suppress(FileNotFoundError):
@@ -131,8 +134,6 @@ def _header(
         nkdash=version("nkdash"),
         made_at=made_at,
         unpacked_bytes=size,
-        raw_only=raw_only,
-        with_secrets=secrets,
         settings={name: str(getattr(settings, name)) for name in KEPT_SETTINGS},
         versions={name: version(name) for name in PACKAGES},
     )

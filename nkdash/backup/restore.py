@@ -63,7 +63,7 @@ def restore(
     """
     header = archive.read_header(source, key)
     _same_terms(header, settings)
-    places = _places(settings, home)
+    places = _places(header, settings, home)
     if not force and (taken := [str(p.folder) for p in places if p.taken()]):
         raise BackupError(
             f"{' and '.join(taken)} already hold data; give --force to move that aside first, "
@@ -122,10 +122,12 @@ class _Place:
         return any(p.is_file() or any(q.is_file() for q in p.rglob("*")) for p in self.here())
 
 
-def _places(settings: Settings, home: Path) -> list[_Place]:
+def _places(header: Header, settings: Settings, home: Path) -> list[_Place]:
+    """Where the parts that the archive has go. Raises BackupError for a lake in a bucket."""
     layers = tuple(layer.value for layer in Layer)
+    lake = [_Place("lake", sources.local_lake(settings), layers)] if header.with_lake else []
     return [
-        _Place("lake", sources.local_lake(settings), layers),
+        *lake,
         _Place("dagster", home, DAGSTER_FOLDERS, DAGSTER_FILES),
         _Place("state", settings.state_dir, None),
     ]
@@ -221,9 +223,10 @@ def _room(header: Header, folder: Path) -> None:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
     if header.unpacked_bytes + SPARE_BYTES > free:
+        needed = f"{header.unpacked_bytes / 1e9:,.2f} GB"
         raise BackupError(
-            f"the backup needs {header.unpacked_bytes / 1e9:,.2f} GB, {there} has {free / 1e9:,.2f} GB "
-            "free; free some, or set DATA_LAKE_ROOT to another disk"
+            f"the backup needs {needed}, {there} has {free / 1e9:,.2f} GB free; "
+            "free some, or set DATA_LAKE_ROOT to another disk"
         )
 
 

@@ -63,7 +63,8 @@ def local_lake(settings: Settings) -> Path:
     if is_remote(root):
         raise BackupError(
             f"the lake is at {root}: keep its history with the bucket's own versioning or "
-            "replication, and give --without-lake for all else"
+            "replication; backup --without-lake keeps all else, and what a backup has of a lake "
+            "is put back into a folder, from where it can be copied to the bucket"
         )
     return root
 
@@ -79,9 +80,10 @@ def dagster_files(home: Path) -> Iterator[Source]:
 
 
 def state_files(settings: Settings) -> Iterator[Source]:
-    """The dashboard's small store: users, audit."""
+    """The dashboard's small store; copies of the warehouse that lie there too are left out."""
     for path in _files(settings.state_dir):
-        yield Source(f"state/{path.relative_to(settings.state_dir).as_posix()}", path)
+        if path.suffix != ".duckdb":
+            yield Source(f"state/{path.relative_to(settings.state_dir).as_posix()}", path)
 
 
 def postgres_url(settings: Settings) -> str | None:

@@ -16,6 +16,7 @@ from nkdash.cli.query import query
 from nkdash.cli.reconcile import reconcile
 from nkdash.cli.restatements import restatements
 from nkdash.cli.restore import restore
+from nkdash.cli.resume import resume
 from nkdash.cli.sandbox import sandbox
 from nkdash.cli.status import status
 from nkdash.cli.tidy import tidy
@@ -38,4 +39,5 @@ app.command()(tidy)
 app.command(cls=ForMonitoring)(health)
 app.command("alert-test")(alert_test)
 app.command()(timings)
+app.command()(resume)
 app.command()(restatements)

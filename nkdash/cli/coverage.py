@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from nkdash.catalog import Catalog
 from nkdash.cli.days import ranges
 from nkdash.clock import days_between
+from nkdash.lake import LakePath
 from nkdash.standing import LoadedDay, is_whole, loaded_days, tables
 
 
@@ -96,7 +96,7 @@ def coverage(
     )
 
 
-def lake_coverage(root: Path, catalog: Catalog, today: date, zone: ZoneInfo) -> list[Coverage]:
+def lake_coverage(root: LakePath, catalog: Catalog, today: date, zone: ZoneInfo) -> list[Coverage]:
     """Every dataset of the catalog, layer by layer. Reads file footers only."""
     return [
         coverage(

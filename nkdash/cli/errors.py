@@ -51,7 +51,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     """Errors whose words are meant for users. Imported late: only who fails pays for it."""
     from nkdash.backup.errors import BackupError
     from nkdash.home import HomeError
-    from nkdash.lake import LakeWriteError, NotInLakeError
+    from nkdash.lake import LakeWriteError, NotInLakeError, S3Error
     from nkdash.odoo import OdooError
     from nkdash.sandbox import PortTaken
     from nkdash.settings import SettingsError
@@ -65,6 +65,7 @@ def known_errors() -> tuple[type[Exception], ...]:
         NotInLakeError,
         OdooError,
         PortTaken,
+        S3Error,
         SettingsError,
         WarehouseError,
     )

@@ -1,13 +1,16 @@
 """``nkdash health``: is everything well? For people, for monitoring, for Prometheus."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from nkdash.health.incidents import Incident
     from nkdash.health.result import Result
 
@@ -48,8 +51,6 @@ def health(
 
     0: all is well. 1: a warning. 2: something fails. 3: that could not be found out.
     """
-    import dagster as dg
-
     from nkdash.catalog import load_catalog
     from nkdash.cli.errors import known_errors, tell
     from nkdash.health.checks import all_checks
@@ -63,7 +64,7 @@ def health(
         settings = load_settings()
         prepare_home()
         catalog = load_catalog(settings)
-        with dg.DagsterInstance.get() as instance:
+        with _instance() as instance:
             if address:
                 _serve(settings, catalog, instance, *address)
                 return
@@ -87,6 +88,24 @@ def health(
     else:
         show(results, incidents)
     raise typer.Exit(EXIT_CODES[status])
+
+
+@contextmanager
+def _instance() -> "Iterator[dg.DagsterInstance]":
+    """Dagster's instance. Raises CommandError where its storage cannot be opened."""
+    import dagster as dg
+
+    from nkdash.cli.errors import CommandError
+
+    try:
+        opened = dg.DagsterInstance.get()
+    except Exception as error:
+        raise CommandError(
+            f"Dagster's storage cannot be opened ({type(error).__name__}); see to its database, "
+            "to NKDASH_POSTGRES_URL and to dagster.yaml in DAGSTER_HOME"
+        ) from error
+    with opened:
+        yield opened
 
 
 def show(results: Sequence["Result"], incidents: Sequence["Incident"]) -> None:

@@ -25,7 +25,7 @@ def restatements(
         span = [parse_day(text, settings) if text else None for text in (first, last)]
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--from/--to") from error
-    warehouse = Warehouse(settings.warehouse_dir)
+    warehouse = Warehouse(settings.warehouse_dir, cache_dir=settings.warehouse_cache)
     try:
         with warehouse.cursor() as cursor:
             found = read(cursor, *span)

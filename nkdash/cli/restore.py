@@ -55,7 +55,7 @@ def restore(
         out.print(f"{ended} runs that were under way then are marked as failed.")
     for note in report.notes:
         out.print(f"[yellow]Note[/] {note}.", soft_wrap=True)
-    if publish and settings.lake_root.is_dir():
+    if publish and report.header.with_lake:
         # A process of its own: the settings that were put back count from its start.
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-c", _REMAKE if report.header.raw_only else _PUBLISH], check=False

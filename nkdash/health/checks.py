@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +20,15 @@ from nkdash.automation.gate import why_closed
 from nkdash.catalog import Catalog
 from nkdash.cli.days import in_words
 from nkdash.datasets.spec import Dataset
+from nkdash.health.incidents import undelivered
+from nkdash.health.notify import receivers
 from nkdash.health.result import Result, Status
 from nkdash.lake import Layer, partition_path, read_footer
 from nkdash.lake.place import LakePath, is_remote
 from nkdash.odoo import OdooClient, OdooError
 from nkdash.settings import Settings, SettingsError
 from nkdash.standing import Day, State, failed_days, standing
-from nkdash.warehouse import Warehouse, WarehouseError, current
+from nkdash.warehouse import NoWarehouseError, Warehouse, WarehouseError, current
 from nkdash.warehouse.pending import pending
 
 Check = Callable[[], Result | list[Result]]
@@ -79,6 +81,7 @@ def checks(facts: Facts) -> dict[str, Check]:
         "reconciliation": lambda: reconciliation(facts.days()),
         "published": partial(published, settings, facts.catalog),
         "warehouse": partial(warehouse, settings),
+        "alerts": partial(alerts, settings, instance),
     }
 
 
@@ -359,7 +362,7 @@ def published(settings: Settings, catalog: Catalog) -> Result:
     words = f"version {found.version}, {_duration(age)} ago"
     value, unit = age.total_seconds(), "seconds"
     patience = timedelta(minutes=settings.nkdash_publish_lag_minutes)
-    with contextlib.closing(Warehouse(settings.warehouse_dir)) as reader:
+    with contextlib.closing(_reader(settings)) as reader:
         waiting = [
             entry
             for entry in pending(settings, catalog, reader)
@@ -379,8 +382,11 @@ def warehouse(settings: Settings) -> Result:
     """Whether the published version opens and answers."""
     started = time.perf_counter()
     try:
-        with contextlib.closing(Warehouse(settings.warehouse_dir)) as reader:
+        with contextlib.closing(_reader(settings)) as reader:
             rows = reader.query("SELECT count(*) FROM fact_transactions").item()
+    except NoWarehouseError:
+        # That nothing was published is what the check before fails for.
+        return Result("warehouse", Status.WARN, "nothing was published yet")
     except WarehouseError as error:
         return Result("warehouse", Status.FAIL, str(error))
     except duckdb.Error as error:
@@ -389,6 +395,18 @@ def warehouse(settings: Settings) -> Result:
     seconds = time.perf_counter() - started
     words = f"opens and answers in {seconds:.2f} s; {rows:,} transactions"
     return Result("warehouse", Status.OK, words, value=seconds, unit="seconds")
+
+
+def alerts(settings: Settings, instance: dg.DagsterInstance) -> Result:
+    """Whether those who are to get alerts took the last one."""
+    told = receivers(settings)
+    if not told:
+        return Result("alerts", Status.OK, "nobody is to get them")
+    if failed := undelivered(instance, settings):
+        words = "; ".join(f"{name}: {why}" for name, why in failed.items())
+        remedy = "They are sent again with each tick; try nkdash alert-test."
+        return Result("alerts", Status.WARN, words, remedy)
+    return Result("alerts", Status.OK, f"{len(told)} receivers, none in arrears")
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -404,6 +422,5 @@ def _duration(time_: timedelta) -> str:
     return f"{hours} h" if hours < 48 else f"{hours // 24} days"
 
 
-def instant(naive_utc: datetime) -> float:
-    """Seconds since the epoch of a naive UTC time."""
-    return naive_utc.replace(tzinfo=UTC).timestamp()
+def _reader(settings: Settings) -> Warehouse:
+    return Warehouse(settings.warehouse_dir, cache_dir=settings.warehouse_cache)

@@ -6,6 +6,7 @@ What could not be delivered stays due, receiver by receiver, and is sent with th
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,8 +22,11 @@ from nkdash.health.notify import Receiver, UndeliveredError, receivers
 from nkdash.settings import Settings
 
 MEMORY = "incidents"
+UNDELIVERED = "undelivered"
 # An end that nobody could be told of for this long is history.
 FORGET_AFTER = timedelta(days=7)
+# Dagster gives a sensor's tick a minute, checks included.
+TELLING_SECONDS = 20.0
 logger = logging.getLogger(__name__)
 # Sensors of one code server settle in threads side by side.
 _lock = threading.Lock()
@@ -75,14 +79,18 @@ def settle(
         told = receivers(settings)
         _forget(state, told, now)
         remember(instance, MEMORY, state)
+        failed: dict[str, str] = {}
+        deadline = time.monotonic() + TELLING_SECONDS
         for receiver in told:
-            if why := _tell(state, receiver, settings):
-                settled.undelivered[receiver.name] = why
+            if why := _tell(state, receiver, settings, deadline):
+                settled.undelivered[receiver.name] = failed[receiver.id] = why
                 logger.warning("%s could not be told: %s", receiver.name, why)
             else:
                 remember(instance, MEMORY, state)
         _forget(state, told, now)
         remember(instance, MEMORY, state)
+        if failed != (recall(instance, UNDELIVERED) or {}):
+            remember(instance, UNDELIVERED, failed)
         return settled
 
 
@@ -95,6 +103,12 @@ def open_incidents(instance: dg.DagsterInstance) -> list[Incident]:
         if kept["closed"] is None
     ]
     return sorted(found, key=lambda incident: incident.opened)
+
+
+def undelivered(instance: dg.DagsterInstance, settings: Settings) -> dict[str, str]:
+    """Why whom (by receiver's name) could not be told when last tried; empty where all were."""
+    failed: dict[str, str] = recall(instance, UNDELIVERED) or {}
+    return {r.name: failed[r.id] for r in receivers(settings) if r.id in failed}
 
 
 def _open(state: State, found: Mapping[str, str], scope: str, now: datetime) -> list[str]:
@@ -127,11 +141,13 @@ def _close(state: State, found: Mapping[str, str], scope: str, now: datetime) ->
     return over
 
 
-def _tell(state: State, receiver: Receiver, settings: Settings) -> str | None:
+def _tell(state: State, receiver: Receiver, settings: Settings, deadline: float) -> str | None:
     """Send what is due to a receiver; why it could not be delivered, None where all is well."""
     due = {key: stage for key, kept in state.items() if (stage := _due(kept, receiver))}
     if not due:
         return None
+    if time.monotonic() > deadline:
+        return "no time was left after those before; next time"
     news = [
         News(kept["id"], key, due[key], kept["text"], kept["opened"], kept["closed"])
         for key in due

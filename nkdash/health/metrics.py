@@ -6,7 +6,7 @@ Odoo, which are added up from the runs that end while this process lives.
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, timedelta
 
@@ -32,6 +32,9 @@ BACKFILLS = "__ASSET_JOB"
 """Dagster's name for runs of backfills and of assets picked by hand."""
 
 RUNS_A_SCRAPE = 200
+# What ended first may be stored last.
+OVERLAP = timedelta(minutes=2)
+SEEN_KEPT = 500
 _VALUES = {Status.OK: 0, Status.WARN: 1, Status.FAIL: 2, Status.UNKNOWN: 3}
 
 
@@ -218,7 +221,7 @@ class _Calls:
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
         self._after = clock.machine_now()
-        self._seen: set[str] = set()
+        self._seen: deque[str] = deque(maxlen=SEEN_KEPT)
         self._sums: Counter[str] = Counter()
 
     def collect(self) -> Iterator[Metric]:
@@ -229,16 +232,14 @@ class _Calls:
             order_by="update_timestamp",
             ascending=True,
         )
+        # A run is stamped anew when it gets a tag, and counts once all the same.
         for record in records:
             if record.dagster_run.run_id not in self._seen:
+                self._seen.append(record.dagster_run.run_id)
                 self._add(record.dagster_run)
         if records:
-            # One second back: another run may be stamped with the very same instant.
-            newest = max(record.update_timestamp for record in records) - timedelta(seconds=1)
-            self._after = max(self._after, newest)
-            self._seen = {
-                r.dagster_run.run_id for r in records if r.update_timestamp >= self._after
-            }
+            newest = max(record.update_timestamp for record in records)
+            self._after = max(self._after, newest - OVERLAP)
         for name, key, words in (
             ("nkdash_odoo_calls", "calls", "Calls to Odoo by runs that ended."),
             ("nkdash_odoo_retries", "retries", "Calls to Odoo that were tried again."),

@@ -38,15 +38,15 @@ class Receiver:
 
 def receivers(settings: Settings) -> list[Receiver]:
     """Those that the settings name: the webhook, and each e-mail address by itself."""
-    found = [
-        Receiver(_id("e-mail", to), f"e-mail to {to}", partial(mail, settings, to))
-        for to in settings.nkdash_alert_email_to
-    ]
+    found = []
     if settings.nkdash_alert_webhook:
         url = settings.nkdash_alert_webhook.get_secret_value()
         name = f"webhook at {urlsplit(url).hostname}"
         found.append(Receiver(_id("webhook", url), name, partial(post, settings, url)))
-    return found
+    return found + [
+        Receiver(_id("e-mail", to), f"e-mail to {to}", partial(mail, settings, to))
+        for to in settings.nkdash_alert_email_to
+    ]
 
 
 def _id(kind: str, where: str) -> str:

@@ -4,7 +4,7 @@ A many2one may be an id, ``[id, name]``, a struct or text that begins with the i
 null. A value that cannot be read is told and refuses the file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import polars as pl
 
@@ -40,15 +40,16 @@ def needed_columns(dataset: Dataset) -> set[str]:
     return needed - may_lack - {"date"}
 
 
-def convert(frame: pl.DataFrame, dataset: Dataset, renames: Renames) -> pl.DataFrame:
+def convert(
+    frame: pl.DataFrame, dataset: Dataset, renames: Renames, needed: Collection[str]
+) -> pl.DataFrame:
     """``frame`` with every raw column of the dataset but date and _extracted_at.
 
-    Columns that are absent and not needed are null. Raises RefusedError naming every problem.
+    Columns that are absent and not ``needed`` are null. Raises RefusedError naming every problem.
     """
     found: list[pl.Series] = []
     problems: list[str] = []
     absent: list[str] = []
-    needed = needed_columns(dataset)
     by_lower = {name.lower(): name for name in frame.columns}
     for field in dataset.source.fields:
         name = field.raw_name

@@ -23,7 +23,7 @@ from nkdash.clock import day_window, days_between
 from nkdash.contracts import ContractViolationError
 from nkdash.datasets.columns import to_local
 from nkdash.datasets.spec import Dataset
-from nkdash.importer.convert import RefusedError, cast_column, convert, day_column
+from nkdash.importer.convert import RefusedError, cast_column, convert, day_column, needed_columns
 from nkdash.importer.mapping import Renames
 from nkdash.lake import EXTRACTED_AT, Layer, days_present, write_days
 from nkdash.settings import Settings
@@ -161,6 +161,10 @@ class _OldDataset:
     files: dict[date, list[Path]]
     options: _Options
     _kept: OrderedDict[date, pl.DataFrame | RefusedError] = field(default_factory=OrderedDict)
+    _needed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._needed = needed_columns(self.dataset)
 
     @property
     def is_cut_by_utc(self) -> bool:
@@ -194,7 +198,7 @@ class _OldDataset:
             try:
                 old = pl.read_parquet(path, hive_partitioning=False, glob=False)
                 read_at = _read_at(old, path)
-                frame = convert(old, dataset, self.options.renames)
+                frame = convert(old, dataset, self.options.renames, self._needed)
             except RefusedError as error:
                 raise RefusedError(f"{path}: {error}") from error
             except (OSError, pl.exceptions.PolarsError) as error:

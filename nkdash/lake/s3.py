@@ -151,12 +151,7 @@ def delete(path: UPath) -> None:
 
 def _fs(path: UPath) -> Any:
     # fsspec keeps one instance for equal options, and makes a new one after a fork.
-    try:
-        return fsspec.filesystem("s3", **path.storage_options)
-    except ImportError as error:
-        raise S3RefusedError(
-            f"{path} needs s3fs, which is not installed: pip install 'nkdash[s3]'"
-        ) from error
+    return fsspec.filesystem("s3", **path.storage_options)
 
 
 def _address(path: UPath) -> tuple[str, str]:
@@ -182,14 +177,19 @@ def _words(error: Exception) -> str:
 @contextmanager
 def _told(path: UPath) -> Iterator[None]:
     """Any fault as S3Error that names what was asked for and the remedy."""
-    from aiohttp import ClientError
-    from botocore.exceptions import (
-        BotoCoreError,
-        HTTPClientError,
-        NoCredentialsError,
-        PartialCredentialsError,
-    )
-    from botocore.exceptions import ConnectionError as NoConnectionError
+    try:
+        from aiohttp import ClientError
+        from botocore.exceptions import (
+            BotoCoreError,
+            HTTPClientError,
+            NoCredentialsError,
+            PartialCredentialsError,
+        )
+        from botocore.exceptions import ConnectionError as NoConnectionError
+    except ImportError as error:
+        raise S3RefusedError(
+            f"{path} needs s3fs, which is not installed: pip install 'nkdash[s3]'"
+        ) from error
 
     try:
         yield

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster._utils import interrupts
 from pydantic import PrivateAttr
 
 from nkdash.automation import dead_runs, gate
@@ -60,10 +61,12 @@ class OdooResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     _refusal: OdooError | None = PrivateAttr(default=None)
     _refused_at: float = PrivateAttr(default=0.0)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
+    _run_id: str | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Note whose run this is."""
         self._instance = context.instance
+        self._run_id = context.run.run_id if context.run else None
         if context.instance and context.run:
             dead_runs.mark(context.instance, context.run)
 
@@ -75,7 +78,7 @@ class OdooResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         setting (nkdash.settings.SettingsError) fails the step at once too, and so does a step that
         takes longer than ``NKDASH_STEP_MINUTES``.
         """
-        with dagster_errors():
+        with dagster_errors(), self._cancels():
             settings = load_settings(require_odoo=True)
             client = self._connected(settings.odoo_connection())
             try:
@@ -123,6 +126,26 @@ class OdooResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _refuse(self, connection: OdooConnection, error: PermanentOdooError) -> None:
         if self._instance:
             gate.refuse(self._instance, connection, error)
+
+    @contextmanager
+    def _cancels(self) -> Iterator[None]:
+        """End the run where somebody asked for that, rather than have the step tried again."""
+        try:
+            yield
+        except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as stop:
+            if not self._is_canceling():
+                raise
+            # A retry policy would take the cancel for a fault and go on after a wait. This
+            # fails the step for good, and leaves the interrupt to end the run at the next.
+            interrupts._received_interrupt["received"] = True
+            raise dg.Failure("Cancelled while Odoo was read.", allow_retries=False) from stop
+
+    def _is_canceling(self) -> bool:
+        """Whether somebody asked for the end of this run."""
+        if self._instance is None or self._run_id is None:
+            return False
+        run = self._instance.get_run_by_id(self._run_id)
+        return run is not None and run.status is dg.DagsterRunStatus.CANCELING
 
     def _close(self) -> None:
         if self._client is not None:

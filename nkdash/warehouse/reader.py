@@ -169,14 +169,20 @@ class Warehouse:
         self._anchor = None
         if old:
             self._close_if_unused(old)
+        again = True
         while True:
             try:
                 return _Anchor(published, _connect(published))
             except BrokenWarehouseError:
+                copied = is_remote(self._dir) and published.path.is_file()
+                if copied:
+                    # The copy was damaged on this disk: fetch it once more.
+                    published.path.unlink(missing_ok=True)
                 # Publishes may have gone on and taken this version away since we looked.
                 newer = self._look()
-                if newer == published:
+                if newer == published and not (copied and again):
                     raise
+                again = False
                 published = newer
 
     def _close_if_unused(self, anchor: _Anchor) -> None:

@@ -116,8 +116,8 @@ def span(request: dg.RunRequest) -> tuple[date, date]:
 
 def days_of(request: dg.RunRequest) -> Found:
     """The (dataset, day) that a request loads."""
-    raw = [key.path[1] for key in request.asset_selection or () if key.path[0] == "raw"]
-    return {(name, day) for name in raw for day in days_between(*span(request))}
+    names = [key.path[1] for key in request.asset_selection or () if key.path[0] == "clean"]
+    return {(name, day) for name in names for day in days_between(*span(request))}
 
 
 @contextmanager

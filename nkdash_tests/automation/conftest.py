@@ -1,7 +1,9 @@
 """NKDash's automation on a sandbox, with a clock that tests move."""
 
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,11 +12,11 @@ import dagster as dg
 import pytest
 
 from nkdash.automation import gate
-from nkdash.automation.missing import look
+from nkdash.automation.missing import look, nightly_asked
 from nkdash.automation.requests import LOAD_RANGE
 from nkdash.catalog import Catalog, load_catalog
 from nkdash.definitions import build_definitions
-from nkdash.lake import Layer, list_days
+from nkdash.lake import LakePath, Layer, list_days
 from nkdash.sandbox import SandboxServer, load_records, serve
 from nkdash.settings import Settings, load_settings
 from nkdash_tests.conftest import RECORDS
@@ -37,7 +39,7 @@ class Shop:
     now: datetime = NOW
 
     @property
-    def lake(self) -> Path:
+    def lake(self) -> LakePath:
         return self.settings.lake_root
 
     def wait(self, **time: float) -> None:
@@ -93,6 +95,26 @@ def span(request: dg.RunRequest) -> tuple[str, str]:
     return request.tags[f"{prefix}start"], request.tags[f"{prefix}end"]
 
 
+@contextmanager
+def opened(odoo: SandboxServer, patch: pytest.MonkeyPatch, lake: Path) -> Iterator[Shop]:
+    """A shop on this sandbox and lake, at NOW, with an instance in memory."""
+    for name, value in {
+        **odoo.settings,
+        "ODOO_MAX_ATTEMPTS": "1",
+        "DATA_LAKE_ROOT": str(lake),
+        "NKDASH_START_DATE": FIRST.isoformat(),
+        "NKDASH_STEP_RETRIES": "0",
+    }.items():
+        patch.setenv(name, value)
+    settings = load_settings(require_odoo=True)
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    gate._probes.clear()
+    with dg.DagsterInstance.ephemeral() as instance:
+        shop = Shop(settings, load_catalog(settings), build_definitions(settings), instance, odoo)
+        patch.setattr("nkdash.clock.machine_now", lambda: shop.now)
+        yield shop
+
+
 @pytest.fixture
 def odoo() -> Iterator[SandboxServer]:
     """A sandbox with a few days of the recorded retailer."""
@@ -101,22 +123,33 @@ def odoo() -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def shop(odoo: SandboxServer, settings_env: pytest.MonkeyPatch) -> Iterator[Shop]:
-    for name, value in {
-        "ODOO_HOST": "127.0.0.1",
-        "ODOO_PORT": str(odoo.port),
-        "ODOO_PROTOCOL": "jsonrpc",
-        "ODOO_DB": "demo",
-        "ODOO_USERNAME": "demo",
-        "ODOO_API_KEY": "demo",
-        "ODOO_MAX_ATTEMPTS": "1",
-        "NKDASH_START_DATE": FIRST.isoformat(),
-    }.items():
-        settings_env.setenv(name, value)
-    settings = load_settings(require_odoo=True)
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    gate._probes.clear()
-    with dg.DagsterInstance.ephemeral() as instance:
-        shop = Shop(settings, load_catalog(settings), build_definitions(settings), instance, odoo)
-        settings_env.setattr("nkdash.clock.machine_now", lambda: shop.now)
+def shop(odoo: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shop]:
+    """A shop whose lake is empty."""
+    with opened(odoo, monkeypatch, tmp_path / "lake") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def loaded_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with every day, loaded at NOW. Copy it."""
+    lake = tmp_path_factory.mktemp("loaded") / "lake"
+    with (
+        serve(load_records(RECORDS)) as server,
+        pytest.MonkeyPatch.context() as patch,
+        opened(server, patch, lake) as shop,
+    ):
+        nightly_asked(shop.instance, LAST, shop.now - timedelta(minutes=1))
+        assert shop.load(shop.look())
+    return lake
+
+
+@pytest.fixture
+def filled(
+    loaded_lake: Path, odoo: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Shop]:
+    """A shop whose lake holds every day, and whose nightly load was asked for."""
+    shutil.copytree(loaded_lake, tmp_path / "lake")
+    with opened(odoo, monkeypatch, tmp_path / "lake") as shop:
+        nightly_asked(shop.instance, LAST, shop.now - timedelta(minutes=1))
+        assert shop.look() == []
         yield shop

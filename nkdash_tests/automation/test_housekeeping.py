@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from nkdash.automation.housekeeping import pack, stray_files, tidy
+from nkdash.automation.requests import RANGE_END, RANGE_START
 from nkdash.settings import Settings, load_settings
 
 DAYS = dg.DailyPartitionsDefinition("2026-10-01", end_date="2026-10-08")
@@ -38,7 +39,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
             "module": "nkdash.automation.event_log",
             "class": "BatchingSqliteEventLogStorage",
             "config": {"base_dir": str(home)},
-        }
+        },
     }
     with dg.DagsterInstance.local_temp(str(home), overrides=overrides) as made:
         yield made
@@ -52,24 +53,25 @@ def settings(settings_env: pytest.MonkeyPatch) -> Settings:
 
 
 def load(
-    instance: dg.DagsterInstance, *days: str, fail: bool = False, only: Sequence[str] = ("loaded",)
+    instance: dg.DagsterInstance,
+    *days: str,
+    fail: bool = False,
+    only: Sequence[str] = ("loaded",),
+    tags: Mapping[str, str] = {},
 ) -> str:
     """A run over a range of days, as ours are; its id."""
     run_id = str(uuid.uuid4())
-    tags = (
-        {}
-        if not days
-        else {
-            "dagster/asset_partition_range_start": days[0],
-            "dagster/asset_partition_range_end": days[-1],
-        }
-    )
+    given = dict(tags)
+    if days:
+        given[RANGE_START], given[RANGE_END] = days[0], days[-1]
+    if fail:
+        given["fail"] = "yes"
     chosen = [a for a in (loaded, dimension) if a.key.path[-1] in only]
     job = dg.Definitions(assets=chosen).resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(
         instance=instance,
         run_id=run_id,
-        tags={**tags, **({"fail": "yes"} if fail else {})},
+        tags=given,
         raise_on_error=False,
     )
     assert result.success is not fail
@@ -153,6 +155,20 @@ def test_young_and_unfinished_runs_stay(
     tidy(instance, load_settings())
     assert started.run_id in run_ids(instance)
     assert running.run_id not in run_ids(instance)
+
+
+def test_refreshes_of_today_go_after_three_days(
+    instance: dg.DagsterInstance, settings_env: pytest.MonkeyPatch
+) -> None:
+    refresh = {"dagster/schedule_name": "intraday"}
+    first = load(instance, "2026-10-01", tags=refresh)
+    failed = load(instance, "2026-10-01", fail=True)
+    other, last = load(instance, "2026-10-01"), load(instance, "2026-10-01", tags=refresh)
+    for days, left in ((2, {first, failed, other, last}), (4, {failed, other, last})):
+        later = datetime.now(UTC) + timedelta(days=days)
+        settings_env.setenv("NKDASH_NOW", later.isoformat())
+        tidy(instance, load_settings())
+        assert run_ids(instance) == left
 
 
 def test_stray_files_older_than_a_day_go(settings: Settings, instance: dg.DagsterInstance) -> None:

@@ -87,5 +87,6 @@ def place(settings_env: pytest.MonkeyPatch, tmp_path: Path) -> Place:
     database(here.home / "schedules" / "schedules.db", "ticks")
     (here.home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     database(here.settings.state_dir / "audit.db", "who did what")
+    (here.settings.state_dir / "nkdash-1.duckdb").write_bytes(b"a copy of the warehouse")
     here.env_file.write_text(ENV)
     return here

@@ -16,6 +16,7 @@ from backports import zstd
 
 from nkdash.backup import BackupError, Key, parse_key, sources, verify
 from nkdash.backup import archive as archives
+from nkdash.settings import load_settings
 from nkdash_tests.backup.conftest import ENV, Place
 
 IDENTITY = pyrage.x25519.Identity.generate()
@@ -43,7 +44,7 @@ def test_what_was_deleted_comes_back(place: Place, locks: Key | None, opens: Key
     assert made.encrypted == (locks is not None)
     forget_all(place)
     report = place.put_back(made.path, key=opens)
-    missing = {name for name in before if "warehouse" in name or name.endswith(".tmp")}
+    missing = {n for n in before if n.endswith((".duckdb", ".tmp"))}
     assert place.content() == {n: c for n, c in before.items() if n not in missing}
     assert report.files == made.files - 1  # the header
     assert place.env_file.stat().st_mode & 0o077 == 0
@@ -351,10 +352,27 @@ def test_the_newest_backups_are_kept_and_nothing_else_is_touched(place: Place) -
     assert len(made.removed) == 2
 
 
-def test_a_lake_in_a_bucket_is_left_to_the_bucket(place: Place) -> None:
-    place.settings = place.settings.model_copy(update={"data_lake_root": "s3://bucket/lake"})
-    if "s3" not in str(place.settings.lake_root):
-        pytest.skip("lakes in buckets are not there")
+def test_a_lake_in_a_bucket_is_left_to_the_bucket(
+    place: Place, settings_env: pytest.MonkeyPatch
+) -> None:
+    local = place.keep()
+    settings_env.setenv("DATA_LAKE_ROOT", "s3://bucket/lake")
+    place.settings = load_settings()
     with pytest.raises(BackupError, match="versioning"):
         place.keep()
-    assert place.keep(with_lake=False).files > 0
+    with pytest.raises(BackupError, match="is put back into a folder"):
+        place.put_back(local.path)
+    kept = place.keep(with_lake=False)
+    shutil.rmtree(place.home)
+    shutil.rmtree(place.settings.state_dir)
+    place.put_back(kept.path)
+    assert (place.home / "history" / "runs.db").exists()
+
+
+def test_a_backup_without_the_lake_leaves_the_lake_alone(place: Place) -> None:
+    kept = place.keep(with_lake=False)
+    shutil.rmtree(place.home)
+    shutil.rmtree(place.settings.state_dir)
+    report = place.put_back(kept.path)
+    assert not report.aside
+    assert (place.lake / "raw" / "taxes.parquet").exists()

@@ -26,6 +26,7 @@ from nkdash_tests import postgres
 
 PORTS = ("5432", "4000", "3000", "8050", "8080", "8443", "8081", "9105")
 POLL_SECONDS = 0.2
+STOP_SECONDS = 10.0
 
 
 def compose() -> dict[str, Any]:
@@ -129,7 +130,7 @@ class Stack:
         """Where a service's output goes."""
         return self.folder / f"{name}.log"
 
-    def up(self, *names: str, seconds: float = 90) -> None:
+    def up(self, *names: str, seconds: float = 180) -> None:
         """Start services as soon as those they depend on are healthy; wait until all are."""
         waiting, healthy = [*names], {*self._running}
         deadline = time.monotonic() + seconds
@@ -177,6 +178,11 @@ class Stack:
         self._running[name].kill()
         self._running.pop(name).wait(10)
 
+    @property
+    def running(self) -> list[str]:
+        """The services that were started."""
+        return [*self._running]
+
     def memory(self, name: str) -> int:
         """Resident bytes of the service and all that it started (proportional shares)."""
         group = self._running[name].pid
@@ -185,15 +191,22 @@ class Stack:
         )
 
     def stop(self) -> None:
-        """End every service, those started last first; after ten seconds by force."""
-        for process in reversed(self._running.values()):
-            _signal(process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + 10
-        for process in self._running.values():
-            while process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
-            _signal(process.pid, signal.SIGKILL)
-            process.wait(10)
+        """End every service, Postgres last; what has not ended after ten seconds by force."""
+        last = self._running.pop("postgres", None)
+        _end(list(reversed(self._running.values())), signal.SIGTERM)
+        # Its image is stopped with SIGINT, which does not wait for connections to be closed.
+        _end([last] if last else [], signal.SIGINT)
+
+
+def _end(processes: list[subprocess.Popen[bytes]], number: int) -> None:
+    for process in processes:
+        _signal(process.pid, number)
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS / 4)
+        _signal(process.pid, signal.SIGKILL)
+        process.wait(STOP_SECONDS)
 
 
 def _in(process: Path, group: int) -> bool:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import dagster as dg
 import pytest
 
+from nkdash import clock
 from nkdash.automation import alerts
 from nkdash.automation.alerts import HEALTH, health_sensor, look_at_runs, run_alerts_sensor, wrong
 from nkdash.automation.memory import remember
@@ -175,10 +176,20 @@ def test_runs_are_folded_once_whatever_the_number_of_ticks(
     assert len(seen) == len(set(seen)) == 4, "dimensions and days, twice"
 
 
+def test_a_failure_that_is_stamped_anew_does_not_come_back(pipeline: Pipeline) -> None:
+    pipeline.odoo.control.add_fault("http", model="pos.payment", method="search_read", times=1)
+    failed = pipeline.load(FIRST, FIRST).run_ids[-1]
+    assert look(pipeline)
+    assert pipeline.load(FIRST, FIRST).succeeded
+    assert look(pipeline) == {}
+    pipeline.instance.add_run_tags(failed, {"dagster/did_retry": "true"})
+    assert look(pipeline) == {}
+
+
 def test_what_ended_long_before_the_first_look_is_history(pipeline: Pipeline) -> None:
     pipeline.odoo.control.add_fault("http", model="pos.payment", method="search_read", times=1)
     pipeline.load(FIRST, FIRST)
-    later = (alerts.machine_now() + timedelta(hours=1)).isoformat()
+    later = (clock.machine_now() + timedelta(hours=1)).isoformat()
     remember(pipeline.instance, alerts.MEMORY, {"after": later, "seen": [], "causes": {}})
     assert look(pipeline) == {}
 
@@ -194,6 +205,13 @@ def test_only_what_fails_is_an_incident_and_not_to_know_is_no_recovery() -> None
     unknown = Result("freshness", Status.UNKNOWN, "cannot tell: no answer within 20 s")
     found = wrong([ok, unknown], [known, replace(known, key="odoo")])
     assert found.keys() == {"check of freshness", "freshness pos_orders"}
+
+
+def test_both_sensors_run_from_the_start(pipeline: Pipeline) -> None:
+    for name, seconds in (("health", 3600), ("run_alerts", 30)):
+        sensor = pipeline.definitions.resolve_sensor_def(name)
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+        assert sensor.minimum_interval_seconds == seconds
 
 
 def test_health_sensor_tells_staleness_once_and_its_end(

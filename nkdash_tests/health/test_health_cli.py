@@ -66,6 +66,17 @@ def test_wrong_settings_are_unknown_not_a_warning(settings_env: pytest.MonkeyPat
     assert "NKDASH_TIMEZONE" in answer.stderr
 
 
+def test_a_storage_that_cannot_be_opened_is_unknown(
+    settings_env: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "dagster.yaml").write_text("storage: {nothing: {}}")
+    settings_env.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    answer = nkdash("health")
+    assert answer.exit_code == 3
+    assert "storage cannot be opened" in answer.stderr
+
+
 def test_a_new_installation_is_told_what_to_do(settings_env: pytest.MonkeyPatch) -> None:
     answer = nkdash("health")
     assert answer.exit_code == 2
@@ -99,4 +110,5 @@ def test_the_endpoint_serves_until_it_is_told_to_stop(
             time.sleep(0.05)
         if process.poll() is None:
             process.kill()
+        process.communicate()
     assert process.returncode == 0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 import pytest
 
+from nkdash.automation.memory import recall
 from nkdash.health import incidents
 from nkdash.health.incidents import open_incidents, settle
 from nkdash.settings import Settings
@@ -150,5 +151,20 @@ def test_a_receiver_is_told_under_a_name_without_its_address(
 ) -> None:
     webhook.status = 500
     settle(instance, settings, {"odoo": "down"}, "health")
-    kept = str(incidents.recall(instance, incidents.MEMORY))
+    kept = str(recall(instance, incidents.MEMORY))
     assert "T0KEN" not in kept
+
+
+def test_receivers_that_take_long_keep_a_tick_no_longer_than_it_may_last(
+    instance: dg.DagsterInstance,
+    with_settings: With,
+    webhook: Webhook,
+    stopped: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(incidents, "TELLING_SECONDS", -1.0)
+    settings = with_settings(NKDASH_ALERT_WEBHOOK=webhook.url)
+    assert settle(instance, settings, {"odoo": "down"}, "health").undelivered
+    monkeypatch.setattr(incidents, "TELLING_SECONDS", 20.0)
+    assert not settle(instance, settings, {"odoo": "down"}, "health").undelivered
+    assert webhook.states == [("odoo", "opened")]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nkdash.automation.backfill import RANGE_END, RANGE_START
+from nkdash.automation.requests import RANGE_END, RANGE_START
 from nkdash.logs import JsonFormatter, configure, dagster_options
 from nkdash.sandbox import SandboxServer
 from nkdash_tests.pipeline.conftest import connect_env, odoo

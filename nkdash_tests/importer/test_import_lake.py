@@ -16,6 +16,7 @@ from nkdash.importer import ImportReport, MappingError, Outcome, import_lake, re
 from nkdash.importer.convert import cast_column, needed_columns
 from nkdash.lake import EXTRACTED_AT, Layer, list_days, read_footer, scan_days, write_days
 from nkdash.settings import Settings, load_settings
+from nkdash.standing import State, standing
 
 READ_AT = datetime(2026, 11, 1, tzinfo=UTC)
 FIRST, LAST = date(2026, 10, 10), date(2026, 10, 14)
@@ -188,6 +189,14 @@ def test_an_empty_old_file_is_not_believed_unless_asked(
     # Of local day 13 the old lake then has only what lies in UTC day 13: 17 of 24 hours.
     assert rows[11] == 12
     assert 0 < rows[13] < 12
+
+
+def test_what_came_in_is_asked_of_the_later_layers_alone(
+    take: Callable[..., ImportReport], settings: Settings, catalog: Catalog
+) -> None:
+    imported = {day.day for day in take().of(Outcome.IMPORTED)}
+    states = {d.day: d.state for d in standing(settings, catalog) if d.dataset == "pos_orders"}
+    assert {day for day, state in states.items() if state is State.OUTDATED} == imported
 
 
 def test_a_dry_run_writes_nothing(take: Callable[..., ImportReport], settings: Settings) -> None:

@@ -17,4 +17,5 @@ class VirtualClock:
         patch.setattr("nkdash.clock.machine_now", lambda: self.now)
         patch.setattr("dagster._time._mockable_get_current_datetime", lambda: self.now)
         patch.setattr("dagster._time._mockable_get_current_timestamp", lambda: self.now.timestamp())
-        patch.setattr("dagster._core.log_manager.DagsterLogManager", get_freezable_log_manager())
+        logs = get_freezable_log_manager()  # type: ignore[no-untyped-call]
+        patch.setattr("dagster._core.log_manager.DagsterLogManager", logs)

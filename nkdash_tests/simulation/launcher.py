@@ -26,9 +26,10 @@ class SimulatedLauncher(RunLauncher[dg.DagsterInstance]):
     """
 
     def __init__(self, clock: VirtualClock) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._clock = clock
         self.dies_at: int | None = None
+        self.deaths: list[int] = []
 
     def launch_run(self, context: LaunchRunContext) -> None:
         run = context.dagster_run
@@ -43,7 +44,8 @@ class SimulatedLauncher(RunLauncher[dg.DagsterInstance]):
             capture_output=True,
             text=True,
         )
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        # Raised here it would only be one more error that a daemon logs.
+        self.deaths.append(done.returncode)
 
     def terminate(self, run_id: str) -> bool:
         return False

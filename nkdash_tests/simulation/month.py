@@ -9,7 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.storage.event_log.base import AssetRecordsFilter
+from dagster._core.event_api import AssetRecordsFilter
+from dagster._core.scheduler.instigation import TickStatus
 
 from nkdash import standing
 from nkdash.automation import failures, gate, missing
@@ -19,14 +20,15 @@ from nkdash.home import prepare_home
 from nkdash.lake import Layer, list_days
 from nkdash.sandbox.retailer.sales import UTC_OFFSET
 from nkdash.settings import Settings, load_settings
+from nkdash_tests.simulation import location
 from nkdash_tests.simulation.alerts import Alerts, receiver
 from nkdash_tests.simulation.clock import VirtualClock
-from nkdash_tests.simulation.daemon import Daemon, running
+from nkdash_tests.simulation.daemon import Daemon, quicken, running
 from nkdash_tests.simulation.oracle import Touches
 from nkdash_tests.simulation.shop import Shop, local
 
-LOOKS = (time(2), time(4), time(10), time(18), time(23, 30))
-"""When the daemons tick, local time: the schedules' hours, and now and then for the sensors."""
+LOOKS = (time(2), time(16), time(23, 30))
+"""When the daemons tick, local time: the schedules' hours, and once more for the sensors."""
 
 QUIET = timedelta(minutes=5)
 """Nothing happens in Odoo for so long before a tick: what a tick finds, it finds whole."""
@@ -48,6 +50,12 @@ class Month:
     touches: Touches
     extra: Counter[DatasetDay] = field(default_factory=Counter)
     """Loads that are called for beside Odoo's changes: files lost, runs killed."""
+
+    variables: dict[str, str] = field(default_factory=dict)
+    """The environment in which NKDash runs."""
+
+    deaths: list[int] = field(default_factory=list)
+    """Return codes of the runs that were killed."""
 
     _daemon: Daemon | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -79,9 +87,7 @@ class Month:
     def _looks(self, until: datetime) -> Iterator[datetime]:
         day = self.now.date()
         while day <= until.date():
-            yield from (
-                at for t in LOOKS if self.now < (at := datetime.combine(day, t)) <= until
-            )
+            yield from (at for t in LOOKS if self.now < (at := datetime.combine(day, t)) <= until)
             day += timedelta(days=1)
 
     def tick(self) -> None:
@@ -96,6 +102,8 @@ class Month:
 
     def stop(self) -> None:
         """End the daemon, with all that its process kept in memory."""
+        if self._daemon:
+            self.deaths += self._daemon.launcher.deaths
         self._stack.close()
         self._daemon = None
         for kept in (
@@ -105,25 +113,42 @@ class Month:
             missing._known_events,
             failures._ended,
         ):
-            kept.clear()  # type: ignore[attr-defined]
+            kept.clear()
+        location.repository.cache_clear()
 
-    def lose_files(self, days_ago: int, layer: Layer, table: str, dataset: str) -> None:
+    def lose_file(self, days_ago: int, layer: Layer, table: str, dataset: str) -> None:
         """Somebody deletes a day's file of the lake by hand."""
         day = self.now.date() - timedelta(days=days_ago)
         [file] = [f for f in list_days(self.settings.lake_root, layer, table) if f.day == day]
         Path(str(file.path)).unlink()
         self.extra[dataset, day] += 1
 
-    def kill_next_run(self, files: int) -> None:
-        """The next run is killed with -9 when it puts its n-th file into place."""
+    def kill_nightly_run(self, files: int) -> None:
+        """The next run, the night's, is killed with -9 when it puts its n-th file into place, and
+        the daemon dies with it."""
         self.daemon.launcher.dies_at = files
+        yesterday = self.now.date() - timedelta(days=1)
+        self.extra.update((name, yesterday) for name in self.touches.names)
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting; what runs reads it when it starts."""
+        self.env.setenv(name, value)
+        self.variables[name] = value
 
     def stop_schedule(self, name: str) -> None:
         """An operator switches a schedule off in Dagster's UI."""
         schedule = self.daemon.schedule(name)
-        self.instance.stop_schedule(
-            schedule.get_remote_origin_id(), schedule.selector_id, schedule
-        )
+        self.instance.stop_schedule(schedule.get_remote_origin_id(), schedule.selector_id, schedule)
+
+    def tick_errors(self) -> list[str]:
+        """What schedules and sensors failed with."""
+        found = []
+        for state in self.instance.all_instigator_state():
+            of_state = (state.instigator_origin_id, state.selector_id)
+            ticks = self.instance.get_ticks(*of_state, statuses=[TickStatus.FAILURE])
+            errors = [error.to_string() for tick in ticks if (error := tick.error)]
+            found += [f"{state.instigator_name}: {error}" for error in errors]
+        return found
 
     def loads(self) -> Counter[tuple[dg.AssetKey, date]]:
         """How often each asset's day was loaded after the day was over."""
@@ -148,10 +173,11 @@ def month(
     empty lake, a daemon that was just started."""
     clock = VirtualClock((start - UTC_OFFSET).replace(tzinfo=UTC))
     clock.install(env)
+    quicken(env)
     shop = Shop(clock, days_before, seed=4)
     opened = start.date() - timedelta(days=days_before)
     with receiver() as alerts:
-        for name, value in {
+        variables = {
             **shop.server.settings,
             "DATA_LAKE_ROOT": str(folder / "lake"),
             "DAGSTER_HOME": str(folder / "home"),
@@ -163,7 +189,8 @@ def month(
             "NKDASH_REFRESH_INTERVALS": "100",
             "NKDASH_ALERT_WEBHOOK": alerts.url,
             "NKDASH_DISK_FAIL_GIB": "0",
-        }.items():
+        }
+        for name, value in variables.items():
             env.setenv(name, value)
         home = prepare_home()
         settings = load_settings(require_odoo=True)
@@ -171,6 +198,7 @@ def month(
         daily = [dataset for dataset in catalog.datasets if not dataset.is_snapshot]
         touches = Touches(shop.world, daily)
         found = Month(clock, shop, alerts, home, env, settings, catalog, touches)
+        found.variables = variables
         found.restart()
         try:
             yield found

@@ -53,6 +53,7 @@ class Touches:
 
     def __init__(self, world: World, datasets: Iterable[Dataset]) -> None:
         self._datasets = list(datasets)
+        self.names = {dataset.name for dataset in self._datasets}
         self._last = versions(world, self._datasets)
         self.counts: Counter[tuple[str, date]] = Counter()
 

@@ -1,13 +1,16 @@
 """The restatement log: published days that changed, told once, by how much, and never lost."""
 
+import json
 import shutil
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from nkdash.catalog import Catalog
+from nkdash.cli.app import app
 from nkdash.clock import day_window
 from nkdash.contracts import empty
 from nkdash.lake import LakeWriteError, Layer, table_path, write_days
@@ -28,7 +31,7 @@ from nkdash_tests.warehouse.lake_samples import (
     sales,
 )
 
-Row = tuple[str, date, str, Decimal, Decimal]
+Row = tuple[str, date, str, object, object]
 OTHER = DAY + timedelta(days=1)
 
 
@@ -129,7 +132,7 @@ def test_a_change_without_a_figure_is_told_too(published: Settings, catalog: Cat
 def test_a_lost_warehouse_does_not_lose_the_log(published: Settings, catalog: Catalog) -> None:
     expected = restate(published)
     publish(published, catalog)
-    shutil.rmtree(published.warehouse_dir)
+    shutil.rmtree(str(published.warehouse_dir))
     assert figures(log(published, catalog)) == expected
     # Its versions begin anew: what is found then is told beside it.
     expected |= restate(published, OTHER)
@@ -150,7 +153,7 @@ def test_a_kill_before_the_copy_is_healed_by_the_next_publish(
     assert not copy.exists()
     assert publish(published, catalog).unchanged
     assert copy.exists()
-    shutil.rmtree(published.warehouse_dir)
+    shutil.rmtree(str(published.warehouse_dir))
     assert figures(log(published, catalog)) == expected
 
 
@@ -219,3 +222,21 @@ def test_measures_are_columns_that_can_be_summed_up(catalog: Catalog) -> None:
             assert dataset.fact.measures, dataset.name
             schema = dataset.fact.table.schema
             assert all(schema[measure].is_numeric() for measure in dataset.fact.measures)
+
+
+def test_the_command_lists_them(
+    published: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_LAKE_ROOT", str(published.lake_root))
+    assert "No day changed" in CliRunner().invoke(app, ["restatements"]).output
+    restate(published)
+    publish(published, catalog)
+    asked = ["restatements", "--json", "--to", f"{DAY}"]
+    told = json.loads(CliRunner().invoke(app, asked).output)
+    assert len(told) == 7
+    assert {(row["date"], row["version"]) for row in told} == {(f"{DAY}", 2)}
+    assert (
+        CliRunner().invoke(app, ["restatements", "--from", f"{OTHER}", "--json"]).output == "[]\n"
+    )
+    assert "fact_payments" in CliRunner().invoke(app, ["restatements"]).output
+    assert CliRunner().invoke(app, ["restatements", "--from", "soon"]).exit_code == 2
