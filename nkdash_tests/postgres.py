@@ -22,7 +22,9 @@ def need(*programs: str) -> None:
     """Skip the test, loudly, where a program is missing; in CI that is a failure."""
     missing = [name for name in programs if program(name) is None]
     if missing:
-        words = f"{', '.join(missing)} missing: NOT tested (apt install postgresql caddy)"
+        words = (
+            f"{', '.join(missing)} missing: NOT tested (apt install postgresql caddy redis-server)"
+        )
         pytest.fail(words) if os.environ.get("CI") else pytest.skip(words)
 
 

@@ -1,7 +1,6 @@
 """A range of days spread over two Celery workers with a real Redis, as docs/scaling.md says."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,24 +21,21 @@ from nkdash.home import prepare_home
 from nkdash.lake import Layer, list_days, read_footer
 from nkdash.settings import Settings, SettingsError
 from nkdash_tests.pipeline import conftest as path
+from nkdash_tests.postgres import need
 
 FIRST, LAST = date(2026, 10, 13), date(2026, 10, 16)
 WORKERS = ("one", "two")
 WAIT_SECONDS = 60.0
 PROJECT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
-SKIP = pytest.mark.skipif(
-    bool(os.environ.get("CI")) or shutil.which("redis-server") is None,
-    reason="NOT tested: workers on Celery need redis-server (apt install redis-server), and no CI",
-)
 
 odoo, connect_env, pipeline = path.odoo, path.connect_env, path.pipeline
 
 
-@SKIP
 def test_two_workers_share_a_range_and_give_the_same_lake(
     pipeline: path.Pipeline, settings_env: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    need("redis-server")
     assert pipeline.load(FIRST, LAST).succeeded
     alone = hashes(pipeline.lake)
     with redis(tmp_path) as broker:
