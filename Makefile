@@ -49,7 +49,7 @@ demo: setup ## Sandbox Odoo, 90 days of sales, dashboard and Dagster, all by the
 	@exec $(BIN)/nkdash demo
 
 test: setup packages ## Run every test.
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Debian's programs that tests drive: package and what it brings. As root we can install them; their
 # tests skip, loudly, where they are missing, and fail in CI.

@@ -80,11 +80,12 @@ class S3Server:
             told = "The AWS Access Key Id you provided does not exist in our records."
             return _refuse(environ, start, (403, "InvalidAccessKeyId", told))
         if self.fault and (answer := self.fault(request)):
-            return _refuse(environ, start, answer)
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return _refuse(start, answer)
         if self.lose and self.lose(request):
             # S3 does what it is asked, and the answer never arrives.
             b"".join(self._app(environ, lambda *_: None))
-            return _refuse(environ, start, (500, "InternalError", "lost"))
+            return _refuse(start, (500, "InternalError", "lost"))
         body: Iterable[bytes] = self._app(environ, start)
         if self.cut and request.method == "GET" and self.cut(request):
             whole = b"".join(body)
@@ -93,8 +94,7 @@ class S3Server:
         return body
 
 
-def _refuse(environ: dict[str, Any], start: Any, answer: Answer) -> list[bytes]:
-    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+def _refuse(start: Any, answer: Answer) -> list[bytes]:
     status, code, message = answer
     start(f"{status} Error", [("Content-Type", "application/xml"), ("Connection", "close")])
     return [ERROR.format(code=code, message=message).encode()]
