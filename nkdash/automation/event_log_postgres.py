@@ -10,10 +10,11 @@ from typing import Any, Self
 
 from dagster import EventLogEntry
 from dagster._core.events import ASSET_EVENTS
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine, pg_url_from_config
+
+from nkdash.automation.event_log import index_asset_events
 
 
 class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
@@ -47,21 +48,9 @@ class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
         """Store the asset events over one connection, all else one by one."""
         of_assets = [entry for entry in events if entry.dagster_event_type in ASSET_EVENTS]
         if of_assets:
-            self._store_asset_events(of_assets)
+            insert = self.prepare_insert_event_batch(of_assets)
+            with self.index_transaction() as connection:
+                index_asset_events(self, connection, of_assets, insert)
         for entry in events:
             if entry.dagster_event_type not in ASSET_EVENTS:
                 self.store_event(entry)
-
-    def _store_asset_events(self, events: Sequence[EventLogEntry]) -> None:
-        insert = self.prepare_insert_event_batch(events)
-        with self.index_transaction() as connection:
-            rows = connection.execute(insert.returning(SqlEventLogStorageTable.c.id))
-            ids = [row[0] for row in rows]
-            self._store_asset_event_tags(connection, events, ids)
-            # The asset's own row shows its last event only.
-            last = {
-                entry.get_dagster_event().asset_key: (entry, event_id)
-                for entry, event_id in zip(events, ids, strict=True)
-            }
-            for entry, event_id in last.values():
-                self._store_asset_event(connection, entry, event_id)

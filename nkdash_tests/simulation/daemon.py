@@ -1,11 +1,15 @@
 """Dagster's own daemons, one iteration at a time, at the virtual clock's instant."""
 
+import importlib
 import logging
+import os
+import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -28,11 +32,19 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._scheduler.scheduler import ScheduleIterationTimes, launch_scheduled_runs
 
+from nkdash.odoo import resource
 from nkdash_tests.simulation import location
 from nkdash_tests.simulation.clock import VirtualClock
 from nkdash_tests.simulation.launcher import SimulatedLauncher
 
 LOGGER = get_default_daemon_logger("SimulatedDaemon")
+
+UNASKED = {
+    dg.DagsterEventType.STEP_INPUT,
+    dg.DagsterEventType.LOADED_INPUT,
+    dg.DagsterEventType.HANDLED_OUTPUT,
+}
+"""A third of a run's events, and neither Dagster nor NKDash reads them."""
 
 
 class Daemon:
@@ -97,21 +109,51 @@ def _through(iteration: Iterable[object]) -> None:
 
 def quicken(patch: pytest.MonkeyPatch) -> None:
     """Leave out what costs time and decides nothing: Alembic's look at its scripts at each opening
-    of a storage (Dagster opens an instance for each tick of each sensor), and events as text."""
-    read = ScriptDirectory.from_config
-    known: dict[str | None, ScriptDirectory] = {}
-
-    def from_config(config: Config) -> ScriptDirectory:
-        where = config.get_main_option("script_location")
-        if where not in known:
-            known[where] = read(config)
-        return known[where]
-
-    patch.setattr(ScriptDirectory, "from_config", from_config)
+    of a storage (Dagster opens an instance for each tick of each sensor), a new engine for each
+    query, the settings anew for each step, two processes a run that copy its output, events as
+    text, and events that nothing asks for."""
+    _keep_first(patch, ScriptDirectory, "from_config", key=_scripts_of)
+    for kind in ("runs", "schedules"):
+        module = f"dagster._core.storage.{kind}.sqlite.sqlite_{kind.removesuffix('s')}_storage"
+        _keep_first(patch, importlib.import_module(module), "create_engine", key=str)
+    _keep_first(patch, resource, "load_settings", key=lambda: tuple(sorted(os.environ.items())))
+    logs = "dagster._core.storage.local_compute_log_manager.mirror_stream_to_file"
+    patch.setattr(logs, lambda stream, file: nullcontext())
     patch.setattr("dagster._core.execution.context_creation_job.default_loggers", dict)
-    for module in ("context_creation_job", "host_mode"):
-        place = f"dagster._core.execution.{module}.default_system_loggers"
+    for name in ("context_creation_job", "host_mode"):
+        place = f"dagster._core.execution.{name}.default_system_loggers"
         patch.setattr(place, lambda instance: [])
+    patch.setattr(dg.DagsterInstance, "should_store_event", _is_asked_for)
+
+
+def _keep_first(
+    patch: pytest.MonkeyPatch, owner: object, name: str, key: Callable[..., Hashable]
+) -> None:
+    """Let ``owner.name`` be worked out once for each ``key`` of its arguments."""
+    make = getattr(owner, name)
+    known: dict[Hashable, Any] = {}
+
+    def kept(*args: Any, **kwargs: Any) -> Any:
+        of = key(*args), *kwargs
+        if of not in known:
+            known[of] = make(*args, **kwargs)
+        return known[of]
+
+    patch.setattr(owner, name, kept)
+
+
+def _scripts_of(config: Config) -> str | None:
+    return config.get_main_option("script_location")
+
+
+def _is_asked_for(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> bool:
+    return event.dagster_event_type not in UNASKED
+
+
+def take_turns(patch: pytest.MonkeyPatch, seed: int) -> None:
+    """Dagster throws dice for the order in which sensors have their turn: let them fall alike in
+    each run of the tests."""
+    patch.setattr("dagster._daemon.utils.random", random.Random(seed))
 
 
 @contextmanager

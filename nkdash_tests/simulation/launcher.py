@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +21,8 @@ PROJECT = Path(__file__).parents[2]
 
 
 class SimulatedLauncher(RunLauncher[dg.DagsterInstance]):
-    """Executes each run at once; the next one is killed at its n-th file where ``dies_at`` says so.
+    """Executes each run at once; the next one is killed at its n-th file where ``dies_at`` says so,
+    and ``at_next_run`` happens when it begins.
 
     Nobody tells Dagster of the killed run, as after a power cut: it stays there as running.
     """
@@ -29,10 +31,14 @@ class SimulatedLauncher(RunLauncher[dg.DagsterInstance]):
         super().__init__()  # type: ignore[no-untyped-call]
         self._clock = clock
         self.dies_at: int | None = None
+        self.at_next_run: Callable[[], object] | None = None
         self.deaths: list[int] = []
 
     def launch_run(self, context: LaunchRunContext) -> None:
         run = context.dagster_run
+        if self.at_next_run is not None:
+            begin, self.at_next_run = self.at_next_run, None
+            begin()
         if self.dies_at is None:
             assert run.job_code_origin is not None
             execute_run(recon_job_from_origin(run.job_code_origin), run, self._instance)

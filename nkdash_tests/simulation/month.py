@@ -23,12 +23,12 @@ from nkdash.settings import Settings, load_settings
 from nkdash_tests.simulation import location
 from nkdash_tests.simulation.alerts import Alerts, receiver
 from nkdash_tests.simulation.clock import VirtualClock
-from nkdash_tests.simulation.daemon import Daemon, quicken, running
+from nkdash_tests.simulation.daemon import Daemon, quicken, running, take_turns
 from nkdash_tests.simulation.oracle import Touches
 from nkdash_tests.simulation.shop import Shop, local
 
-LOOKS = (time(2), time(16), time(23, 30))
-"""When the daemons tick, local time: the schedules' hours, and once more for the sensors."""
+LOOKS = (time(2), time(23, 30))
+"""When the daemons tick, local time: the schedules' hours. The sensors tick with them."""
 
 QUIET = timedelta(minutes=5)
 """Nothing happens in Odoo for so long before a tick: what a tick finds, it finds whole."""
@@ -49,7 +49,7 @@ class Month:
     catalog: Catalog
     touches: Touches
     extra: Counter[DatasetDay] = field(default_factory=Counter)
-    """Loads that are called for beside Odoo's changes: files lost, runs killed."""
+    """Loads that are called for beside Odoo's changes: files lost, runs broken."""
 
     variables: dict[str, str] = field(default_factory=dict)
     """The environment in which NKDash runs."""
@@ -123,10 +123,19 @@ class Month:
         Path(str(file.path)).unlink()
         self.extra[dataset, day] += 1
 
+    def fail_nightly_run(self, calls: int) -> None:
+        """Odoo answers so many calls of the next run, the night's, and then errors alone."""
+        self.daemon.launcher.at_next_run = lambda: self.shop.answer_errors(after=calls)
+        self._expect_another_night()
+
     def kill_nightly_run(self, files: int) -> None:
         """The next run, the night's, is killed with -9 when it puts its n-th file into place, and
         the daemon dies with it."""
         self.daemon.launcher.dies_at = files
+        self._expect_another_night()
+
+    def _expect_another_night(self) -> None:
+        """What a broken run made may be made once more with what it did not."""
         yesterday = self.now.date() - timedelta(days=1)
         self.extra.update((name, yesterday) for name in self.touches.names)
 
@@ -174,6 +183,7 @@ def month(
     clock = VirtualClock((start - UTC_OFFSET).replace(tzinfo=UTC))
     clock.install(env)
     quicken(env)
+    take_turns(env, seed=4)
     shop = Shop(clock, days_before, seed=4)
     opened = start.date() - timedelta(days=days_before)
     with receiver() as alerts:

@@ -59,6 +59,7 @@ SCRIPT: Script = [
     (at(2, "03:00"), lambda month: month.stop_schedule("intraday")),
     (at(2, "11:00"), shop("edit_line", 1)),
     (at(2, "11:05"), shop("edit_payment", 1)),
+    (at(2, "16:00"), Month.tick),
     # An hour without Odoo, over the hour of the nightly load.
     (at(3, "01:40"), shop("answer_errors")),
     (at(3, "02:20"), Month.tick),
@@ -70,7 +71,7 @@ SCRIPT: Script = [
     # Of a day before all that NKDash loads.
     (at(6, "11:00"), shop("deliver", 20)),
     # Odoo fails in the middle of the night's load.
-    (at(7, "01:50"), shop("answer_errors", after=25)),
+    (at(7, "01:50"), lambda month: month.fail_nightly_run(25)),
     (at(7, "02:30"), shop("answer_again")),
     (at(7, "02:40"), Month.tick),
     (at(7, "02:50"), Month.tick),
@@ -79,10 +80,14 @@ SCRIPT: Script = [
     # Two days without Odoo, a Sunday's reconciliation among them.
     (at(9, "15:00"), shop("go_down")),
     (at(11, "15:00"), shop("come_back")),
+    (at(11, "16:00"), Month.tick),
     (at(12, "11:00"), shop("edit_stock_move", 2)),
     (at(12, "11:05"), shop("edit_move_line", 3)),
     # Somebody changes the key in Odoo, and hours later in the settings.
     (at(13, "09:00"), shop("change_key", "another-key")),
+    # Dagster's sensors take turns in any order: what the first look meets, the second one tells.
+    (at(13, "16:00"), Month.tick),
+    (at(13, "18:00"), Month.tick),
     (at(13, "20:00"), correct_the_key),
     (at(14, "11:00"), Month.restart),
     (at(15, "11:00"), lambda month: month.lose_file(4, Layer.RAW, "pos_orders", "pos_orders")),
