@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format browser
+.PHONY: help setup demo test lint format packages
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,18 +48,27 @@ $(READY): pyproject.toml constraints.txt
 demo: setup ## Sandbox Odoo, 90 days of sales, dashboard and Dagster, all by themselves.
 	@exec $(BIN)/nkdash demo
 
-test: setup browser ## Run every test.
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+test: setup packages ## Run every test.
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# The browser tests drive Debian's chromium. As root we can bring it; they skip, loudly, without.
-browser:
-	@if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
+# Debian's programs that tests drive: package and what it brings. As root we can install them; their
+# tests skip, loudly, where they are missing, and fail in CI.
+PACKAGES := chromium:chromium postgresql:pg_createcluster redis-server:redis-server caddy:caddy wget:wget \
+  systemd:systemd-analyze
+
+packages:
+	@missing=""; \
+	for pair in $(PACKAGES); do \
+	  command -v "$${pair#*:}" >/dev/null || missing="$$missing $${pair%%:*}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing chromium for the browser tests."; \
-	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
-	      >/dev/null || echo "chromium could not be installed: browser tests will be SKIPPED." >&2; \
+	    echo "Installing for the tests:$$missing"; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null \
+	      || echo "They could not be installed: tests that need them will be SKIPPED." >&2; \
 	  else \
-	    echo "No chromium: browser tests will be SKIPPED (Debian: apt-get install chromium)." >&2; \
+	    echo "Tests that need these Debian packages will be SKIPPED:$$missing" >&2; \
 	  fi; \
 	fi
 

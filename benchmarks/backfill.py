@@ -1,14 +1,19 @@
 """How long a backfill takes, and where the time goes: Odoo, our own work, Dagster.
 
-    python benchmarks/backfill.py [--records DIR] [--days 90] [--latency-ms 0]
+    PYTHONPATH=. python benchmarks/backfill.py [--records DIR] [--days 90] [--postgres]
 
 Three runs in the same process on the same sandbox, each on an empty lake:
   functions  the datasets' pure functions and the lake's writer, without Dagster
   stock      the same through Dagster, with Dagster's own SQLite event log
   batched    the same through Dagster, with the project's event log (what NKDash uses)
+With --postgres two more, on a Postgres of this machine that is made for it:
+  pg-single  dagster-postgres, event by event
+  pg-stock   dagster-postgres, with its own batches
+  postgres   dagster-postgres, with the project's event log (what NKDash uses)
 """
 
 import argparse
+import contextlib
 import os
 import tempfile
 import time
@@ -23,11 +28,13 @@ from nkdash.catalog import Catalog, load_catalog
 from nkdash.clock import days_between
 from nkdash.datasets.extract import extract_days, extract_dimension
 from nkdash.definitions import build_definitions
+from nkdash.home import with_postgres
 from nkdash.lake import Layer, scan_days, write_days, write_table
 from nkdash.odoo import OdooClient
 from nkdash.sandbox import generate, load_records, serve
 from nkdash.settings import Settings, load_settings
 from nkdash.warehouse import publish
+from nkdash_tests import postgres
 
 
 def without_dagster(settings: Settings, catalog: Catalog, first: date, last: date) -> float:
@@ -74,12 +81,22 @@ def through_dagster(
     return report
 
 
+def on_postgres(ours: str) -> dict[str, str]:
+    """dagster.yaml of the variants on Postgres."""
+    made = with_postgres(ours)
+    stock = made.replace("nkdash.automation.event_log_postgres", "dagster_postgres").replace(
+        "BatchingPostgresEventLogStorage", "PostgresEventLogStorage"
+    )
+    return {"pg-single": stock, "pg-stock": stock, "postgres": made}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--records", type=Path, help="folder of recorded <model>.jsonl.gz")
     parser.add_argument("--last", type=date.fromisoformat, default=date(2026, 11, 22))
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--latency-ms", type=float, default=0)
+    parser.add_argument("--postgres", action="store_true", help="also on a Postgres")
     options = parser.parse_args()
     first, last = options.last - timedelta(days=options.days - 1), options.last
     noon = datetime.combine(last, datetime.min.time()) + timedelta(hours=12)
@@ -87,30 +104,38 @@ def main() -> None:
         load_records(options.records) if options.records else generate(now=noon, days=options.days)
     )
     yaml = (Path(__file__).parents[1] / "dagster.yaml").read_text()
-    stock = yaml[: yaml.index("event_log_storage:")]
+    instances = {
+        "functions": yaml,
+        "stock": yaml[: yaml.index("event_log_storage:")],
+        "batched": yaml,
+        **(on_postgres(yaml) if options.postgres else {}),
+    }
     results: dict[str, tuple[float, float]] = {}
     with (
         serve(world, latency_ms=options.latency_ms) as server,
         tempfile.TemporaryDirectory() as tmp,
     ):
-        for variant in ("functions", "stock", "batched"):
+        for variant, instance in instances.items():
             home = Path(tmp) / variant
             home.mkdir()
-            (home / "dagster.yaml").write_text(stock if variant == "stock" else yaml)
+            (home / "dagster.yaml").write_text(instance)
             os.environ |= server.settings | {
                 "DAGSTER_HOME": str(home),
-                "DAGSTER_EVENT_BATCH_SIZE": "0" if variant == "stock" else "200",
+                "DAGSTER_EVENT_BATCH_SIZE": "0" if variant in ("stock", "pg-single") else "200",
                 "DATA_LAKE_ROOT": str(home / "lake"),
                 "NKDASH_START_DATE": first.isoformat(),
             }
             settings = load_settings(require_odoo=True)
             catalog = load_catalog(settings)
-            started = time.perf_counter()
-            if variant == "functions":
-                odoo = without_dagster(settings, catalog, first, last)
-            else:
-                odoo = through_dagster(settings, catalog, first, last).odoo_seconds
-            results[variant] = (time.perf_counter() - started, odoo)
+            own = postgres.server() if "postgres" in instance else contextlib.nullcontext()
+            with own as address:
+                os.environ["DAGSTER_POSTGRES_URL"] = address or ""
+                started = time.perf_counter()
+                if variant == "functions":
+                    odoo = without_dagster(settings, catalog, first, last)
+                else:
+                    odoo = through_dagster(settings, catalog, first, last).odoo_seconds
+                results[variant] = (time.perf_counter() - started, odoo)
     base = results["functions"][0]
     print(f"{options.days} days, {first} to {last}")
     print(f"{'':10} {'seconds':>8} {'in Odoo':>8} {'Dagster':>8} {'ratio':>6}")

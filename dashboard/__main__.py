@@ -3,6 +3,7 @@
 import sys
 
 from dashboard.serve import serve
+from nkdash.logs import configure
 from nkdash.settings import SettingsError, load_settings
 
 if __name__ == "__main__":
@@ -10,4 +11,5 @@ if __name__ == "__main__":
         chosen = load_settings()
     except SettingsError as error:
         sys.exit(str(error))
+    configure()
     serve(chosen)

@@ -11,11 +11,15 @@ from flask_compress import Compress
 
 import dashboard.pages
 from dashboard import callbacks, tokens
+from dashboard.access import INSIDE, guard
 from dashboard.callbacks import Server
 from dashboard.components.shell import shell
 from dashboard.data.session import Cache, Data, Reader
 from dashboard.export import add_export
+from dashboard.orchestrator import Orchestrator
 from dashboard.sections import Page
+from dashboard.store import Store
+from nkdash.catalog import load_catalog
 from nkdash.discovery import offers
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
@@ -56,7 +60,10 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
     _use_own_plotly()
     app.index_string = _index()
     app.layout = lambda: shell(callbacks.language(), pages, _version(data))
-    callbacks.register(app, Server(settings, data, pages))
+    catalog = load_catalog(settings)
+    orchestrator, store = Orchestrator(settings, catalog), Store(settings.state_dir)
+    callbacks.register(app, Server(settings, data, pages, catalog, orchestrator, store))
+    guard(server, settings)
     add_export(server, settings, data)
     _add_health(server, data)
     _localise(app)
@@ -197,6 +204,7 @@ def warm_up(app: Dash, paths: Sequence[str] = ("/", "/_dash-layout", "/_dash-dep
     On a cold start Dash can answer 500 for a bundle. Raises RuntimeError when one still does.
     """
     client = app.server.test_client()
+    client.environ_base[INSIDE] = True
     headers = {"Accept-Encoding": "br"}
     html = client.get("/", headers={"Accept-Encoding": "identity"}).get_data(as_text=True)
     bundles = [part.split('"')[0] for part in html.split('<script src="')[1:]]

@@ -21,9 +21,12 @@ from dashboard.data import queries
 from dashboard.data.session import Data
 from dashboard.explain import explain
 from dashboard.i18n import Texts, texts
+from dashboard.orchestrator import Orchestrator
 from dashboard.sections import Page, Section
 from dashboard.state import parse
+from dashboard.store import Store
 from dashboard.tokens import grid_theme
+from nkdash.catalog import Catalog
 from nkdash.clock import today
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
@@ -40,6 +43,9 @@ class Server:
     settings: Settings
     data: Data
     pages: Sequence[Page]
+    catalog: Catalog
+    orchestrator: Orchestrator
+    store: Store
 
     def page(self, path: str | None) -> Page | None:
         """The page at a path."""
@@ -64,6 +70,8 @@ def register(app: Dash, server: Server) -> None:
         for sections in page.tabs.values():
             for place, section in enumerate(sections):
                 _section(app, server, section, speaks=place == 0)
+        if page.own:
+            page.own.register(app, server)
     _table(app, server)
     _dialogs(app, server)
     _browser(app)
@@ -88,13 +96,14 @@ def _view(app: Dash, server: Server) -> None:
         wanted = {"page": page.name, "tab": tab}
         if wanted == now:
             return no_update, no_update
-        return _skeleton(t, page, tab, state.sort), wanted
+        drawn = page.own.frame(server, t, tab) if page.own else None
+        return _skeleton(t, page, tab, state.sort, drawn), wanted
 
 
-def _skeleton(t: Texts, page: Page, tab: str, sort: str) -> list[Any]:
+def _skeleton(t: Texts, page: Page, tab: str, sort: str, drawn: Sequence[Any] | None) -> list[Any]:
     heading = html.H1(t(f"page.{page.name}"), className="unseen")
     tabs = html.Nav(id="tabs", className="tabs", **attributes(aria_label=t("tabs")))
-    sections = [
+    sections: list[Any] = [
         html.Div(
             html.Div(className="skeleton", style={"height": f"{section.height}px"}),
             id=section.name,
@@ -102,6 +111,8 @@ def _skeleton(t: Texts, page: Page, tab: str, sort: str) -> list[Any]:
         )
         for section in page.tabs[tab]
     ]
+    if drawn is not None:
+        sections = [*drawn]
     table = page.tables.get(tab)
     return [heading, tabs, *sections, *([_grid(t, tables.TABLES[table], sort)] if table else [])]
 
@@ -217,7 +228,9 @@ def _controls(app: Dash, server: Server) -> None:
             html.A(
                 t(f"tab.{name}"),
                 href=page.path
-                + state.with_(tab="" if name == first else name, sort="", metric="").search,
+                + state.with_(
+                    tab="" if name == first else name, sort="", metric="", calendar=""
+                ).search,
                 **attributes(aria_current="page" if name == now else None),
             )
             for name in page.tabs
@@ -293,20 +306,23 @@ def _guarded(
         with server.context(search, path) as c:
             return draw(c)
     except WarehouseError as error:
-        if not speaks:
-            return None
-        name = type(error).__name__
-        return message(
-            t(f"error.{name}" if f"error.{name}" in t.texts else "error.warehouse"),
-            str(error)[:1].upper() + str(error)[1:] + ".",
-            sort="problem",
-        )
+        return no_warehouse(t, error) if speaks else None
     except duckdb.Error as error:
         log.exception("a query failed")
         return message(t("error.query"), str(error).splitlines()[0], sort="problem")
     except Exception:
         log.exception("a section failed")
         return message(t("error.inside"), t("error.inside.words"), sort="problem")
+
+
+def no_warehouse(t: Texts, error: WarehouseError) -> html.Div:
+    """Why there is no warehouse to read, and what to do."""
+    name = type(error).__name__
+    return message(
+        t(f"error.{name}" if f"error.{name}" in t.texts else "error.warehouse"),
+        str(error)[:1].upper() + str(error)[1:] + ".",
+        sort="problem",
+    )
 
 
 def _nothing_loaded(c: Context) -> Any:

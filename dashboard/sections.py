@@ -1,10 +1,16 @@
 """The shape of a page: its tabs and sections, each drawn by one function of a Context."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dashboard.context import Context
+from dashboard.i18n import Texts
+
+if TYPE_CHECKING:
+    from dash import Dash
+
+    from dashboard.callbacks import Server
 
 
 @dataclass(frozen=True)
@@ -20,10 +26,21 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Own:
+    """What a page has beyond sections: ``frame`` gives the parts of a tab that stay while its
+    sections are drawn anew, ``register`` adds its callbacks.
+    """
+
+    frame: Callable[["Server", Texts, str], Sequence[Any]]
+    register: Callable[["Dash", "Server"], None]
+
+
+@dataclass(frozen=True)
 class Page:
     """One page. ``tabs`` maps each tab to its sections; the first is the default.
 
-    ``table`` names the grid that a tab ends with, by tab.
+    ``table`` names the grid that a tab ends with, by tab. With ``own`` the page draws its tabs
+    itself and has no sections.
     """
 
     name: str
@@ -32,6 +49,7 @@ class Page:
     order: int
     tabs: Mapping[str, tuple[Section, ...]]
     tables: Mapping[str, str]
+    own: Own | None = None
 
     def tab(self, asked: str) -> str:
         """``asked`` where the page has it, else its first tab."""

@@ -8,6 +8,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from dashboard.app import create_app, warm_up
+from nkdash.logs import gunicorn_config
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 
@@ -23,7 +24,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         # Looked at for every question: else one worker would be a second behind the other.
-        self._warehouse = Warehouse(settings.warehouse_dir, poll_seconds=0)
+        self._warehouse = Warehouse(
+            settings.warehouse_dir, poll_seconds=0, cache_dir=settings.warehouse_cache
+        )
         super().__init__()
 
     def load_config(self) -> None:
@@ -39,6 +42,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "worker_exit": self._leave,
         }
+        if self._settings.nkdash_log_format == "json":
+            options["logconfig_dict"] = gunicorn_config()
         for name, value in options.items():
             self.cfg.set(name, value)
 

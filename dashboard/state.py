@@ -27,6 +27,7 @@ FILTERS = (
 
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 MOST_IDS = 200
+_CALENDAR = re.compile(r"20\d\d-(0[1-9]|1[0-2]|q[1-4])")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -50,7 +51,8 @@ class State:
     """The whole state of a page but its path. Defaults are left out of the URL.
 
     ``company`` None means the main one where companies differ in currency, else all.
-    ``sort`` is a column of the page's table, with '-' before it for descending.
+    ``sort`` is a column of the page's table, with '-' before it for descending; ``calendar`` the
+    month (2026-11) or quarter (2026-q4) that Operations shows, this month where it is empty.
     """
 
     preset: Preset = Preset.DAYS_30
@@ -70,6 +72,7 @@ class State:
     customer: tuple[int, ...] = ()
     tab: str = ""
     sort: str = ""
+    calendar: str = ""
     problems: tuple[Problem, ...] = field(default=(), compare=False)
 
     def period(self, today: date) -> Period:
@@ -122,7 +125,13 @@ def _texts(state: State) -> dict[str, str]:
         "company": "" if state.company is None else str(state.company),
     }
     ids = {key: ",".join(map(str, getattr(state, key))) for key in FILTERS}
-    return {**named, **ids, "tab": state.tab, "sort": state.sort}
+    return {
+        **named,
+        **ids,
+        "tab": state.tab,
+        "sort": state.sort,
+        "calendar": state.calendar,
+    }
 
 
 DEFAULTS = _texts(State())
@@ -165,6 +174,10 @@ def _value(key: str, text: str) -> dict[str, Any]:
             return {key: _word(text)}
         case "sort":
             return {key: text[: text.startswith("-")] + _word(text.removeprefix("-"))}
+        case "calendar":
+            if not _CALENDAR.fullmatch(text):
+                raise ValueError(text)
+            return {key: text}
         case _ if key in FILTERS:
             ids = sorted({_identifier(part) for part in text.split(",")})
             if len(ids) > MOST_IDS:

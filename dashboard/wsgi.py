@@ -5,6 +5,6 @@ from nkdash.settings import load_settings
 from nkdash.warehouse import Warehouse
 
 settings = load_settings()
-app = create_app(settings, Warehouse(settings.warehouse_dir, poll_seconds=0))
+app = create_app(settings, Warehouse(settings.warehouse_dir, 0, settings.warehouse_cache))
 warm_up(app)
 server = app.server

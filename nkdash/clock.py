@@ -10,9 +10,14 @@ from zoneinfo import ZoneInfo
 from nkdash.settings import Settings
 
 
+def machine_now() -> datetime:
+    """The machine's own instant (aware, UTC): when something was read, checked or written."""
+    return datetime.now(UTC)
+
+
 def utc_now(settings: Settings) -> datetime:
     """The current instant (aware, UTC); ``NKDASH_NOW`` where that is set."""
-    return (settings.nkdash_now or datetime.now(UTC)).astimezone(UTC)
+    return (settings.nkdash_now or machine_now()).astimezone(UTC)
 
 
 def today(settings: Settings) -> date:

@@ -4,6 +4,7 @@ import warnings
 
 import dagster as dg
 
+from nkdash.automation.alerts import health_sensor, run_alerts_sensor
 from nkdash.automation.assets import (
     dataset_assets,
     dimension_assets,
@@ -11,11 +12,17 @@ from nkdash.automation.assets import (
     opening_costs_asset,
     warehouse_asset,
 )
+from nkdash.automation.changes import changed_days
+from nkdash.automation.executor import executor
+from nkdash.automation.housekeeping import daily, housekeeping
 from nkdash.automation.jobs import jobs
+from nkdash.automation.missing import missing_days
 from nkdash.automation.partitions import business_days
 from nkdash.automation.schedules import intraday, nightly, snapshot
+from nkdash.automation.weekly import reconcile_weeks, weekly
 from nkdash.catalog import load_catalog
 from nkdash.lake.io_manager import LakeIOManager
+from nkdash.logs import configure_dagster
 from nkdash.odoo.resource import OdooResource
 from nkdash.quality.asset_checks import dataset_checks, pos_total_checks
 from nkdash.settings import Settings, load_settings
@@ -46,12 +53,25 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *[dataset_checks(dataset, catalog, settings) for dataset in catalog.datasets],
             pos_total_checks(settings, catalog),
         ],
-        jobs=jobs(catalog),
-        schedules=[nightly(settings), intraday(settings), snapshot(settings)],
+        jobs=[*jobs(catalog, settings), reconcile_weeks(settings, catalog), housekeeping(settings)],
+        schedules=[
+            nightly(settings, catalog),
+            intraday(settings, catalog),
+            snapshot(settings, catalog),
+            weekly(settings),
+            daily(settings),
+        ],
+        sensors=[
+            missing_days(settings, catalog),
+            health_sensor(settings, catalog),
+            run_alerts_sensor(settings, catalog),
+            changed_days(settings, catalog),
+        ],
         resources={"odoo": OdooResource(), "lake": lake},
-        # One process a run: a process a step costs more than most steps take.
-        executor=dg.in_process_executor,
+        executor=executor(settings),
     )
 
 
-defs = build_definitions(load_settings())
+_settings = load_settings()
+configure_dagster(_settings)
+defs = build_definitions(_settings)

@@ -9,6 +9,7 @@ from nkdash.catalog import Catalog
 from nkdash.contracts import Column, Table
 from nkdash.quality import verdicts
 from nkdash.settings import Settings
+from nkdash.warehouse import restatements
 from nkdash.warehouse.ddl import duckdb_type
 from nkdash.warehouse.shape import MadeTable, made_tables
 
@@ -56,6 +57,7 @@ def dictionary(catalog: Catalog, settings: Settings) -> str:
         "warehouse": [
             *((t.derived.name, _made_table(t)) for t in made_tables(catalog, settings)),
             (verdicts.TABLE.name, _contract_table(verdicts.TABLE)),
+            (restatements.TABLE.name, _contract_table(restatements.TABLE)),
         ],
     }
     parts = [HEAD]

@@ -113,3 +113,76 @@ def test_a_business_day_begins_at_local_midnight(
     monkeypatch.setenv("NKDASH_TIMEZONE", zone)
     window = clock.day_window(day, day, load_settings().zone)
     assert [f"{t:%Y-%m-%d %H:%M}" for t in window] == [start, end]
+
+
+def test_any_setting_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("top-secret-key\n")
+    (tmp_path / "port").write_text("8443")
+    (tmp_path / "companies").write_text("1, 3\r\n")
+    (tmp_path / "ca.pem").write_text("a certificate")
+    put(monkeypatch, **{name: value for name, value in ODOO.items() if name != "ODOO_API_KEY"})
+    put(
+        monkeypatch,
+        ODOO_API_KEY_FILE=str(key),
+        ODOO_PORT_FILE=str(tmp_path / "port"),
+        # Not a secret of a setting ODOO_CA, but a setting itself.
+        ODOO_CA_FILE=str(tmp_path / "ca.pem"),
+    )
+    (tmp_path / ".env").write_text(f"NKDASH_COMPANIES_FILE={tmp_path / 'companies'}\n")
+    settings = load_settings(require_odoo=True)
+    connection = settings.odoo_connection()
+    assert connection.api_key.get_secret_value() == "top-secret-key"
+    assert (connection.port, connection.companies) == (8443, (1, 3))
+    assert settings.odoo_ca_file == tmp_path / "ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"secret\xff", "is not UTF-8 text"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, cause: str
+) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    put(monkeypatch, **{**ODOO, "ODOO_API_KEY": "", "ODOO_API_KEY_FILE": str(path)})
+    put(monkeypatch, ODOO_PORT="none")
+    with pytest.raises(SettingsError) as error:
+        load_settings(require_odoo=True)
+    assert error.value.problems[0] == f"ODOO_API_KEY_FILE: {path} {cause}"
+    assert [text.split(":")[0] for text in error.value.problems[1:]] == ["ODOO_PORT"]
+    assert "secret" not in str(error.value)
+
+
+def test_a_folder_in_place_of_a_file_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(monkeypatch, NKDASH_POSTGRES_URL_FILE=str(tmp_path))
+    with pytest.raises(SettingsError, match=f"NKDASH_POSTGRES_URL_FILE: {tmp_path} cannot be read"):
+        load_settings()
+
+
+def test_a_setting_given_both_ways_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("another-key")
+    put(monkeypatch, **ODOO, ODOO_API_KEY_FILE=str(tmp_path / "key"))
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert error.value.problems == [
+        "ODOO_API_KEY and ODOO_API_KEY_FILE are both set; keep one of them"
+    ]
+
+
+def test_a_wrong_postgres_address_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, NKDASH_POSTGRES_URL="mysql://me:top-secret-key@db/dagster")
+    with pytest.raises(SettingsError, match="NKDASH_POSTGRES_URL: write it like") as error:
+        load_settings()
+    assert "top-secret-key" not in str(error.value)

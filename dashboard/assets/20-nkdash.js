@@ -8,11 +8,16 @@
   const language = /(?:^|; )nkdash_lang=(\w+)/.exec(document.cookie);
   if (language) document.documentElement.lang = language[1];
 
+  // Which page this is, for the style of its frame; set before the first paint.
+  const tellPage = () => (document.body.dataset.path = location.pathname);
+  tellPage();
+
   function navigate(url, { replace = false } = {}) {
     const here = location.pathname + location.search;
     if (url === here) return;
     const otherPage = new URL(url, location.origin).pathname !== location.pathname;
     history[replace ? "replaceState" : "pushState"]({}, "", url);
+    tellPage();
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     if (otherPage) window.scrollTo(0, 0);
     look();
@@ -152,7 +157,58 @@
     retry: look,
   };
 
+  // What was asked for a moment ago: a second click asks nothing.
+  const TWICE_MS = 3000;
+  const asking = {};
+
+  // The grid of days: one stop of the tab key; arrows move, Enter tells a cell's facts.
+  const tellCell = (cell) => {
+    const [dataset, day] = cell.dataset.cell.split(" ");
+    set("ops-cell", { data: { dataset, day, at: Date.now() } });
+  };
+
+  function focusCell(cell) {
+    const before = cell.closest("table").querySelector("td[tabindex='0']");
+    if (before) before.tabIndex = -1;
+    cell.tabIndex = 0;
+    cell.focus();
+  }
+
+  function moveInGrid(event, cell) {
+    const row = cell.parentElement;
+    const cells = (of) => [...of.querySelectorAll("td[data-cell]")];
+    const beside = (step) => cells(row)[cells(row).indexOf(cell) + step];
+    const inRow = (of) => of?.cells[cell.cellIndex];
+    const to = {
+      ArrowLeft: () => beside(-1),
+      ArrowRight: () => beside(1),
+      ArrowUp: () => inRow(row.previousElementSibling),
+      ArrowDown: () => inRow(row.nextElementSibling),
+      Home: () => cells(row)[0],
+      End: () => cells(row).at(-1),
+    }[event.key];
+    if (event.key === "Enter" || event.key === " ") tellCell(cell);
+    else if (!to) return false;
+    else if (to()?.dataset.cell) focusCell(to());
+    return true;
+  }
+
   document.addEventListener("click", (event) => {
+    const cell = event.target.closest("[data-cell]");
+    if (cell) {
+      focusCell(cell);
+      tellCell(cell);
+      return;
+    }
+    const asked = event.target.closest("[data-again], [data-cancel]");
+    if (asked) {
+      const { again, cancel } = asked.dataset;
+      if (asking[again ?? cancel] > Date.now() - TWICE_MS) return;
+      asking[again ?? cancel] = Date.now();
+      if (again) set("ops-again", { data: { what: again, at: Date.now() } });
+      else set("ops-cancel", { data: { run: cancel, at: Date.now() } });
+      return;
+    }
     const button = event.target.closest("[data-explain], [data-action]");
     if (button?.dataset.explain) {
       set("explain-request", { data: { what: button.dataset.explain, at: Date.now() } });
@@ -165,7 +221,7 @@
     const link = event.target.closest("a[href]");
     const plain = !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
     if (!link || !plain || event.button !== 0 || link.hasAttribute("download")) return;
-    if (link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
+    if (link.target === "_blank" || link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
     event.preventDefault();
     set("explain", { opened: false });
     navigate(link.pathname + link.search);
@@ -174,8 +230,13 @@
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     if (event.target.closest("input:not([readonly]), textarea, select, [contenteditable]")) return;
+    const cell = event.target.closest("[data-cell]");
+    if (cell && moveInGrid(event, cell)) {
+      event.preventDefault();
+      return;
+    }
     if (event.key === "?") actions.help();
-    else if (event.key === "f") actions.filters();
+    else if (event.key === "f" && location.pathname !== "/operations") actions.filters();
     else if (event.key === "t") actions.scheme();
     else if (/^[1-9]$/.test(event.key)) {
       document.querySelectorAll("nav.pages a")[Number(event.key) - 1]?.click();
@@ -197,7 +258,15 @@
             ?.scrollIntoView({ inline: "center", block: "nearest" });
         });
       },
+      showDays: () => {
+        requestAnimationFrame(() => {
+          document
+            .querySelector(".days td[tabindex='0']")
+            ?.scrollIntoView({ inline: "end", block: "nearest" });
+        });
+      },
       title: (view, titles) => {
+        tellPage();
         document.title = titles[view?.page] || "NKDash";
       },
     },

@@ -133,7 +133,7 @@ def _tool(action: str, symbol: str, words: str, extra: str = "") -> html.Button:
 
 def nav_links(t: Texts, pages: Sequence[Page], state: State, path: str) -> list[html.A]:
     """The pages, each with the filters that are set now."""
-    kept = state.with_(tab="", sort="", metric="")
+    kept = state.with_(tab="", sort="", metric="", calendar="")
     return [
         html.A(
             [icon(p.icon), t(f"page.{p.name}")],

@@ -149,6 +149,26 @@ def freshness(today: date) -> Query:
     return Query(_sql("freshness"), {"today": today})
 
 
+def held_days() -> Query:
+    """Every day of every dataset that the warehouse knows of: rows, as-of (UTC), verdict."""
+    return Query(_sql("held_days"), {})
+
+
+def verdicts(dataset: str, day: date) -> Query:
+    """The figures of a day's last reconciliation with Odoo."""
+    return Query(_sql("verdicts"), {"dataset": dataset, "day": day})
+
+
+def columns_of(table: str) -> Query:
+    """The columns of a table (column_name); no rows where this warehouse has no such table."""
+    return Query(_sql("columns_of"), {"table": table})
+
+
+def restatements() -> Query:
+    """The newest changes of past days; ask ``columns_of`` first whether there is such a table."""
+    return Query(_sql("restatements"), {})
+
+
 def _now(selection: Selection) -> Selection:
     return Selection(selection.period, None, selection.companies, selection.filters, selection.tax)
 

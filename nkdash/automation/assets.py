@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from nkdash import clock
+from nkdash.automation.requests import WAREHOUSE
 from nkdash.catalog import Catalog
 from nkdash.contracts import Table, empty
 from nkdash.datasets import opening_costs
@@ -22,6 +23,7 @@ from nkdash.datasets.spec import Dataset
 from nkdash.dimensions import products
 from nkdash.dimensions.spec import Dimension
 from nkdash.lake import Layer, NotInLakeError, scan_table
+from nkdash.lake.io_manager import RUN_BYTES
 from nkdash.odoo import StatsSnapshot
 from nkdash.odoo.resource import POOL as ODOO_POOL
 from nkdash.odoo.resource import OdooResource
@@ -39,7 +41,6 @@ PUBLISH_POOL = "publish"
 
 # Runs with this tag read what was written since, not whole dimensions; see schedules.
 CHANGES_ONLY = {"nkdash/dimensions": "changes"}
-WAREHOUSE = dg.AssetKey(["warehouse", "snapshot"])
 
 Landed = Iterator[dg.AssetCheckResult | dg.Output[pl.DataFrame]]
 """What an asset of the lake yields: the contract's check, then the frame."""
@@ -243,6 +244,7 @@ def warehouse_asset(catalog: Catalog, settings: Settings) -> dg.AssetsDefinition
                 "changed_partitions": sum(result.changed.values()),
                 "dagster/row_count": sum(result.rows.values()),
                 "seconds": round(result.seconds, 3),
+                RUN_BYTES: 0 if result.unchanged else result.path.stat().st_size,
             }
         )
         yield from warehouse_results(WAREHOUSE, result.path)

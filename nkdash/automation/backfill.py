@@ -4,8 +4,6 @@ With a running daemon the backfill is handed to it and watched; without one the 
 runs are executed in this process, one after the other. Both are in Dagster's event log.
 """
 
-import os
-import platform
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -15,21 +13,18 @@ from datetime import date
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
-from nkdash.automation.assets import WAREHOUSE
+from nkdash.automation.dead_runs import PROCESS, fail_dead_runs, this_process
+from nkdash.automation.failures import sentence
 from nkdash.automation.jobs import daily_selection, dimension_selection
+from nkdash.automation.requests import RANGE_END, RANGE_START, WAREHOUSE
 from nkdash.catalog import Catalog
 from nkdash.clock import days_between, today
 from nkdash.datasets.extract import only_today
 from nkdash.settings import Settings
 
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
-LAUNCHED_BY = "nkdash/process"
 BACKFILL_ID = "dagster/backfill"
 WATCH_SECONDS = 1.0
 BEAT_SECONDS = 90.0
-# Errors that only carry another one.
-WRAPPERS = ("Dagster", "RetryRequested")
 # Events go to the event log and to the progress display, not line by line to the terminal.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -147,7 +142,9 @@ def run_here(
         key = event.asset_key
         on_progress(Progress(done, plan.total, "/".join(key.path) if key else ""))
 
-    loads: list[tuple[tuple[dg.AssetKey, ...], dict[str, str]]] = [(plan.dimensions, {})]
+    loads: list[tuple[tuple[dg.AssetKey, ...], dict[str, str]]] = []
+    if plan.dimensions:
+        loads.append((plan.dimensions, {}))
     for first, last in plan.chunks:
         days = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
         loads.append((plan.daily, days))
@@ -159,32 +156,6 @@ def run_here(
         _run(definitions, instance, (WAREHOUSE,), {}, count, report)
     report.seconds = time.perf_counter() - started
     return report
-
-
-def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark as failed what a killed ``nkdash backfill`` of this machine left as running; run ids."""
-    unfinished = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    dead = [run for run in unfinished if _is_dead(run.tags.get(LAUNCHED_BY, ""))]
-    for run in dead:
-        instance.report_run_failed(run, "The process that ran this was killed.")
-    return [run.run_id for run in dead]
-
-
-def _process(pid: int) -> str:
-    return f"{platform.node()}/{pid}"
-
-
-def _is_dead(process: str) -> bool:
-    node, _, pid = process.rpartition("/")
-    if not pid or node != platform.node():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _run(
@@ -209,7 +180,7 @@ def _run(
         if event.is_step_materialization:
             count(event)
         elif event.is_step_failure or (event.is_run_failure and not failures):
-            failures.append(_sentence(event))
+            failures.append(sentence(event))
 
     instance.add_event_listener(run_id, listen)
     result = job.execute_in_process(
@@ -217,7 +188,7 @@ def _run(
         asset_selection=list(keys),
         run_id=run_id,
         run_config=QUIET,
-        tags={**tags, LAUNCHED_BY: _process(os.getpid())},
+        tags={**tags, PROCESS: this_process()},
         raise_on_error=False,
     )
     report.run_ids.append(run_id)
@@ -238,17 +209,6 @@ def _tally(report: BackfillReport, events: Iterable[dg.DagsterEvent]) -> None:
 def _number(value: dg.MetadataValue | None) -> float:
     found = getattr(value, "value", 0)
     return float(found) if isinstance(found, int | float) else 0.0
-
-
-def _sentence(event: dg.DagsterEvent) -> str:
-    """The cause of a failed step in its own words, without the errors that Dagster wraps it in."""
-    data = event.event_specific_data
-    failure = getattr(data, "user_failure_data", None)
-    error = getattr(data, "error", None)
-    while error is not None and error.cause and (error.cls_name or "").startswith(WRAPPERS):
-        error = error.cause
-    text = (failure.description if failure else None) or (error.message if error else "failed")
-    return f"{event.step_key or 'run'}: {text.strip()}"
 
 
 def hand_to_daemon(
@@ -296,7 +256,7 @@ def hand_to_daemon(
     for run in runs:
         _tally(report, _events(instance, run.run_id, dg.DagsterEventType.STEP_OUTPUT))
         failed = _events(instance, run.run_id, dg.DagsterEventType.STEP_FAILURE)
-        report.failures += [_sentence(event) for event in failed]
+        report.failures += [sentence(event) for event in failed]
     if not report.succeeded and not report.failures:
         report.failures = [f"backfill {backfill_id}: {backfill.status.value}"]
     return report

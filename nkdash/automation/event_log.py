@@ -15,12 +15,12 @@ from typing import Any, Self
 
 from dagster import EventLogEntry
 from dagster._core.events import ASSET_EVENTS
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, Insert, event
 
 ENGINES_KEPT = 32
 
@@ -91,16 +91,26 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(insert)
         with self.index_transaction() as connection:
-            rows = connection.execute(insert.returning(SqlEventLogStorageTable.c.id))
-            ids = [row[0] for row in rows]
-            self._store_asset_event_tags(connection, events, ids)
-            # The asset's own row shows its last event only.
-            last = {
-                entry.get_dagster_event().asset_key: (entry, event_id)
-                for entry, event_id in zip(events, ids, strict=True)
-            }
-            for entry, event_id in last.values():
-                self._store_asset_event(connection, entry, event_id)
+            index_asset_events(self, connection, events, insert)
+
+
+def index_asset_events(
+    storage: SqlEventLogStorage,
+    connection: Connection,
+    events: Sequence[EventLogEntry],
+    insert: Insert,
+) -> None:
+    """Store asset events of one run by ``insert``, with what Dagster keeps beside them."""
+    rows = connection.execute(insert.returning(SqlEventLogStorageTable.c.id))
+    ids = [row[0] for row in rows]
+    storage._store_asset_event_tags(connection, events, ids)
+    # The asset's own row shows its last event only.
+    last = {
+        entry.get_dagster_event().asset_key: (entry, event_id)
+        for entry, event_id in zip(events, ids, strict=True)
+    }
+    for entry, event_id in last.values():
+        storage._store_asset_event(connection, entry, event_id)
 
 
 def _no_fsync_per_commit(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,6 +1,6 @@
 """The business day as Dagster's partition."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 
@@ -14,7 +14,7 @@ def business_days(settings: Settings) -> dg.DailyPartitionsDefinition:
     With ``NKDASH_NOW`` the days end with that day, so that partitions follow the one clock.
     """
     today = clock.today(settings)
-    ahead = (today - datetime.now(settings.zone).date()).days
+    ahead = (today - clock.machine_now().astimezone(settings.zone).date()).days
     fixed = settings.nkdash_now is not None
     return dg.DailyPartitionsDefinition(
         start_date=settings.nkdash_start_date.isoformat(),

@@ -55,6 +55,7 @@ def backfill(
         import dagster as dg
 
         from nkdash.automation import backfill as backfills
+        from nkdash.automation import gate
         from nkdash.catalog import load_catalog
         from nkdash.definitions import build_definitions
 
@@ -78,6 +79,8 @@ def backfill(
                     "no Dagster daemon is running to take the backfill; start one (nkdash up), "
                     "or leave --queue away to load it here"
                 )
+            # Odoo has just taken the login.
+            gate.resume(instance)
             load = backfills.hand_to_daemon if queue else backfills.run_here
             report = load(definitions, instance, plan, lambda p: tell(p.done, p.total, p.what))
     if any(INTERRUPTED in failure for failure in report.failures):

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from nkdash import clock
 from nkdash.catalog import Catalog, load_catalog
+from nkdash.cli import bucket
 from nkdash.contracts import MONEY_DECIMALS
 from nkdash.datasets.extract import model_here, name_here
 from nkdash.datasets.spec import Field
+from nkdash.lake import is_remote
 from nkdash.odoo import OdooClient, OdooError
 from nkdash.odoo.doctor import Check
 from nkdash.odoo.doctor import checks as odoo_checks
@@ -188,12 +190,22 @@ def discount_field(client: OdooClient, field: str) -> Check:
 
 
 def folders(settings: Settings) -> list[Check]:
-    """Whether lake and warehouse can be written, and their disk has room."""
-    return [
-        writable("lake", settings.lake_root, "DATA_LAKE_ROOT"),
-        writable("warehouse", settings.warehouse_dir, "NKDASH_WAREHOUSE"),
-        disk(settings.lake_root),
+    """Whether lake and warehouse can be written, and the disk beneath has room."""
+    lake, warehouse, local = settings.lake_root, settings.warehouse_dir, settings.warehouse_cache
+    found = [
+        bucket.usable("lake", lake, conditional=False)
+        if is_remote(lake)
+        else writable("lake", lake, "DATA_LAKE_ROOT"),
     ]
+    if is_remote(warehouse):
+        found += [
+            bucket.usable("warehouse", warehouse, conditional=True),
+            writable("warehouse cache", local, "NKDASH_WAREHOUSE_CACHE"),
+        ]
+    else:
+        found.append(writable("warehouse", warehouse, "NKDASH_WAREHOUSE"))
+        local = warehouse
+    return [*found, disk(local if is_remote(lake) else lake)]
 
 
 def writable(name: str, folder: Path, setting: str) -> Check:
@@ -217,7 +229,7 @@ def writable(name: str, folder: Path, setting: str) -> Check:
 
 
 def disk(folder: Path) -> Check:
-    """Whether the lake's disk has room."""
+    """Whether the disk beneath ``folder`` has room."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
     words = f"{free / 1024**3:,.1f} GiB free"

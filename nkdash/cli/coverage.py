@@ -3,23 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from nkdash.catalog import Catalog
 from nkdash.cli.days import ranges
-from nkdash.clock import day_window, days_between
-from nkdash.datasets.spec import Dataset
-from nkdash.lake import Layer, list_days, read_footer
-
-
-@dataclass(frozen=True)
-class LoadedDay:
-    """One day's file: its rows, and as of when Odoo was read (naive UTC)."""
-
-    day: date
-    rows: int
-    as_of: datetime
+from nkdash.clock import days_between
+from nkdash.lake import LakePath
+from nkdash.standing import LoadedDay, is_whole, loaded_days, tables
 
 
 @dataclass(frozen=True)
@@ -106,18 +96,7 @@ def coverage(
     )
 
 
-def is_whole(loaded: LoadedDay, zone: ZoneInfo) -> bool:
-    """Whether the day was read after it had ended."""
-    return loaded.as_of >= day_window(loaded.day, loaded.day, zone)[1]
-
-
-def tables(dataset: Dataset) -> list[tuple[Layer, str]]:
-    """The layers of a dataset and the table it has in each."""
-    found = [(Layer.RAW, dataset.name), (Layer.CLEAN, dataset.clean_table.name)]
-    return [*found, (Layer.STAR, dataset.fact.table.name)] if dataset.fact else found
-
-
-def lake_coverage(root: Path, catalog: Catalog, today: date, zone: ZoneInfo) -> list[Coverage]:
+def lake_coverage(root: LakePath, catalog: Catalog, today: date, zone: ZoneInfo) -> list[Coverage]:
     """Every dataset of the catalog, layer by layer. Reads file footers only."""
     return [
         coverage(
@@ -132,13 +111,3 @@ def lake_coverage(root: Path, catalog: Catalog, today: date, zone: ZoneInfo) -> 
         for dataset in catalog.datasets
         for layer, table in tables(dataset)
     ]
-
-
-def loaded_days(root: Path, layer: Layer, table: str) -> list[LoadedDay]:
-    """The days of a table that lie in the lake, oldest first, from their files' footers."""
-    found = []
-    for file in list_days(root, layer, table):
-        footer = read_footer(file.path)
-        if file.day is not None:
-            found.append(LoadedDay(file.day, footer.rows, footer.as_of))
-    return found

@@ -16,13 +16,13 @@ from nkdash import clock
 from nkdash.catalog import load_catalog
 from nkdash.cli import services
 from nkdash.cli.console import console
-from nkdash.cli.coverage import is_whole, loaded_days, tables
 from nkdash.cli.errors import CommandError
 from nkdash.cli.ports import next_free
 from nkdash.cli.processes import Processes, Program, interruptible, python
 from nkdash.cli.up import START_SECONDS
 from nkdash.home import DEFAULT_HOME, prepare_home
 from nkdash.settings import Settings
+from nkdash.standing import is_whole, loaded_days, tables
 
 HOST = "127.0.0.1"
 TIMEZONE = "Asia/Jakarta"
@@ -79,7 +79,7 @@ def _run(
     # The demo's commands also work by hand: cd demo, then nkdash status, nkdash query …
     (folder / ".env").write_text("".join(f"{k}={v}\n" for k, v in own.items()), "utf-8")
     os.environ["DAGSTER_HOME"] = str(folder / DEFAULT_HOME)
-    home = prepare_home()
+    home = prepare_home(lake_settings(folder, first_day))
     environment = isolated(os.environ, own)
     with (
         services.dagster_storage(),
@@ -156,6 +156,7 @@ def isolated(environment: Mapping[str, str], own: Mapping[str, str]) -> dict[str
     A .env of the user's is out of reach too: the programs run in the demo's folder.
     """
     names = {name.upper() for name in Settings.model_fields}
+    names |= {f"{name}_FILE" for name in names}
     return {k: v for k, v in environment.items() if k.upper() not in names} | dict(own)
 
 

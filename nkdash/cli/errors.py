@@ -23,6 +23,7 @@ class Reported(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command line's command."""
         try:
+            _configure_logs()
             return super().invoke(ctx)
         except KeyboardInterrupt:
             error_console().print("Interrupted.")
@@ -34,6 +35,13 @@ class Reported(TyperGroup):
             raise typer.Exit(1) from None
 
 
+def _configure_logs() -> None:
+    """As the settings say. Imported late: a list of the commands needs no settings."""
+    from nkdash.logs import configure
+
+    configure()
+
+
 def tell(message: str) -> None:
     """Print an error on stderr."""
     error_console().print(f"[bold red]Error:[/] {_escaped(message)}", soft_wrap=True)
@@ -41,20 +49,23 @@ def tell(message: str) -> None:
 
 def known_errors() -> tuple[type[Exception], ...]:
     """Errors whose words are meant for users. Imported late: only who fails pays for it."""
+    from nkdash.backup.errors import BackupError
     from nkdash.home import HomeError
-    from nkdash.lake import LakeWriteError, NotInLakeError
+    from nkdash.lake import LakeWriteError, NotInLakeError, S3Error
     from nkdash.odoo import OdooError
     from nkdash.sandbox import PortTaken
     from nkdash.settings import SettingsError
     from nkdash.warehouse import WarehouseError
 
     return (
+        BackupError,
         CommandError,
         HomeError,
         LakeWriteError,
         NotInLakeError,
         OdooError,
         PortTaken,
+        S3Error,
         SettingsError,
         WarehouseError,
     )

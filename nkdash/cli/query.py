@@ -31,7 +31,8 @@ def query(
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
-    warehouse = Warehouse(load_settings().warehouse_dir)
+    settings = load_settings()
+    warehouse = Warehouse(settings.warehouse_dir, cache_dir=settings.warehouse_cache)
     try:
         with warehouse.cursor() as cursor:
             names, rows = ask(cursor, sql)

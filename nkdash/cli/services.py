@@ -7,6 +7,7 @@ from urllib.parse import urlunsplit
 
 from nkdash.cli.processes import Program, python
 from nkdash.home import WORKSPACE_FILE
+from nkdash.logs import dagster_options
 
 ASK_SECONDS = 2.0
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
@@ -50,7 +51,7 @@ def dashboard(host: str, port: int) -> Program:
 
 def webserver(host: str, port: int) -> Program:
     """Dagster's UI, healthy when it has loaded NKDash's code."""
-    argv = ["-w", str(WORKSPACE_FILE), "-h", host, "-p", str(port)]
+    argv = ["-w", str(WORKSPACE_FILE), "-h", host, "-p", str(port), *dagster_options()]
     url = f"{address(host, port)}/graphql"
     return Program(
         "webserver", python("-m", "dagster_webserver", *argv), lambda: code_is_loaded(url)
@@ -60,7 +61,7 @@ def webserver(host: str, port: int) -> Program:
 def daemon(host: str, port: int) -> Program:
     """Dagster's daemon; the webserver at ``host`` and ``port`` says whether it is healthy."""
     url = f"{address(host, port)}/graphql"
-    argv = ["run", "-w", str(WORKSPACE_FILE)]
+    argv = ["run", "-w", str(WORKSPACE_FILE), *dagster_options()]
     return Program("daemon", python("-m", "dagster._daemon", *argv), lambda: daemon_is_healthy(url))
 
 

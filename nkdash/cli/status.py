@@ -1,16 +1,18 @@
 """``nkdash status``: what is loaded, what is missing, how fresh it is, what is published."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 if TYPE_CHECKING:
+    from nkdash.catalog import Catalog
     from nkdash.cli.coverage import Coverage
+    from nkdash.lake import LakePath
+    from nkdash.standing import Day
 
 
 def status(
@@ -22,10 +24,13 @@ def status(
     from nkdash.cli.console import console
     from nkdash.cli.coverage import lake_coverage
     from nkdash.settings import load_settings
+    from nkdash.standing import standing
 
     settings = load_settings()
+    catalog = load_catalog(settings)
     today = clock.today(settings)
-    covered = lake_coverage(settings.lake_root, load_catalog(settings), today, settings.zone)
+    covered = lake_coverage(settings.lake_root, catalog, today, settings.zone)
+    wrong = troubled(standing(settings, catalog, last_failures(catalog)))
     published = warehouse_state(settings.warehouse_dir)
     if as_json:
         told = {
@@ -33,13 +38,14 @@ def status(
             "timezone": settings.nkdash_timezone,
             "lake": str(settings.lake_root),
             "datasets": [c.as_dict() for c in covered],
+            "wrong": wrong,
             "warehouse": published,
         }
         typer.echo(json.dumps(told, indent=2))
         return
     out = console()
     out.print(table(covered, settings.zone))
-    for line in remarks(covered, today):
+    for line in [*remarks(covered, today), *map(trouble_words, wrong)]:
         out.print(line, soft_wrap=True)
     out.print(warehouse_words(published), soft_wrap=True)
 
@@ -106,7 +112,51 @@ def remarks(covered: Sequence["Coverage"], today: date) -> list[str]:
     return said
 
 
-def warehouse_state(folder: Path) -> dict[str, object]:
+def last_failures(catalog: "Catalog") -> dict[tuple[str, date], str]:
+    """The days whose last load failed, as Dagster has it; none where it never ran here."""
+    from nkdash.home import home_path, prepare_home
+
+    if not (home_path() / "dagster.yaml").exists():
+        return {}
+    prepare_home()
+    import dagster as dg
+
+    from nkdash.standing import failed_days
+
+    with dg.DagsterInstance.get() as instance:
+        return failed_days(instance, catalog)
+
+
+def troubled(days: Iterable["Day"]) -> list[dict[str, str]]:
+    """Days that are there but not right, JSON-able, as ranges: failed, differing and outdated."""
+    from nkdash.cli.days import ranges
+    from nkdash.standing import State
+
+    found: dict[tuple[str, str, str], list[date]] = {}
+    for day in days:
+        if day.state in (State.FAILED, State.DIFFERS, State.OUTDATED):
+            found.setdefault((day.dataset, day.state.value, day.detail), []).append(day.day)
+    return [
+        {
+            "dataset": dataset,
+            "state": state,
+            "first": first.isoformat(),
+            "last": last.isoformat(),
+            "detail": detail,
+        }
+        for (dataset, state, detail), of_kind in sorted(found.items())
+        for first, last in ranges(of_kind)
+    ]
+
+
+def trouble_words(wrong: Mapping[str, str]) -> str:
+    """One entry of ``troubled`` as a sentence."""
+    first, last = wrong["first"], wrong["last"]
+    span = first if first == last else f"{first}..{last}"
+    return f"{wrong['dataset']}: {wrong['state']}: {span}: {wrong['detail']}"
+
+
+def warehouse_state(folder: "LakePath") -> dict[str, object]:
     """The published version and when that was (UTC), or why there is none."""
     from nkdash.warehouse import WarehouseError, current
 

@@ -1,11 +1,12 @@
 """From Odoo to raw: reads the fields of a source, follows relations, gives every row its day."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 import polars as pl
 
+from nkdash import clock
 from nkdash.clock import day_window, utc_now
 from nkdash.contracts import Table
 from nkdash.datasets.columns import to_local
@@ -53,21 +54,40 @@ def extract_days(
     taken_at = utc_now(settings)
     if dataset.is_snapshot:
         only_today(dataset, first, last, taken_at.astimezone(settings.zone).date())
-    extracted_at = datetime.now(UTC).replace(tzinfo=None)
+    extracted_at = clock.machine_now().replace(tzinfo=None)
     model = model_here(client, source.model)
     domain = window(dataset, client.fields_get(model), first, last, settings)
     rows = _read(client, model, domain, source.fields)
     if dataset.is_snapshot:
         instant = pl.lit(taken_at.replace(tzinfo=None), pl.Datetime("us"))
         rows = rows.with_columns(instant.alias(source.day_field))
-    day = pl.col(source.day_field)
-    if source.day_kind != "date":
-        day = to_local(day, settings.nkdash_timezone).dt.date()
     # Taken aside, since some models have a field named date of their own.
-    days = rows.select(date=day).to_series()
+    days = _business_days(rows, dataset, settings)
     frame = _in_contract(rows, source.fields, dataset.raw_table, extracted_at, days)
     # A header may have moved to another day between the two reads; that day's load will have it.
     return frame.filter(pl.col("date").is_between(first, last))
+
+
+def extract_stamps(
+    client: Reader, dataset: Dataset, domain: Sequence[object], settings: Settings
+) -> pl.DataFrame:
+    """``date`` and the ``Source.stamps`` (named as in raw) of the records that fit ``domain``.
+
+    Raises OdooError, as extract_days.
+    """
+    fields = dataset.source.stamps
+    rows = _read(client, model_here(client, dataset.source.model), domain, fields)
+    days = _business_days(rows, dataset, settings)
+    names = {f.name: f.raw_name for f in fields if f.name in rows.columns}
+    return rows.select(names.keys()).rename(names).with_columns(days)
+
+
+def _business_days(rows: pl.DataFrame, dataset: Dataset, settings: Settings) -> pl.Series:
+    """The business day of each row that was read, as ``date``."""
+    day = pl.col(dataset.source.day_field)
+    if dataset.source.day_kind != "date":
+        day = to_local(day, settings.nkdash_timezone).dt.date()
+    return rows.select(date=day).to_series()
 
 
 def only_today(dataset: Dataset, first: date, last: date, today: date) -> None:
@@ -87,7 +107,7 @@ def extract_dimension(client: Reader, dimension: Dimension) -> pl.DataFrame:
     One per company has them once for each of the client's companies. An optional model that this
     Odoo lacks gives an empty frame. Raises OdooError.
     """
-    extracted_at = datetime.now(UTC).replace(tzinfo=None)
+    extracted_at = clock.machine_now().replace(tzinfo=None)
     table = dimension.raw_table
     model = model_here(client, dimension.model)
     try:
@@ -113,7 +133,7 @@ def extract_changes(client: Reader, dimension: Dimension, known: pl.DataFrame) -
     """
     if dimension.per_company or known.is_empty():
         return extract_dimension(client, dimension)
-    extracted_at = datetime.now(UTC).replace(tzinfo=None)
+    extracted_at = clock.machine_now().replace(tzinfo=None)
     last = known.get_column("write_date").max()
     if not isinstance(last, datetime):
         return extract_dimension(client, dimension)

@@ -312,6 +312,11 @@ def dataset(settings: Settings) -> Dataset:
         source=Source("stock.move.line", "date", "utc", FIELDS),
         clean_table=CLEAN,
         clean=lambda raw: clean(raw, settings.nkdash_timezone),
-        fact=Fact(FACT, fact, dimensions=("dim_products", "dim_uoms")),
+        fact=Fact(
+            FACT,
+            fact,
+            dimensions=("dim_products", "dim_uoms"),
+            measures=("quantity", "quantity_signed"),
+        ),
         reconcile=RECONCILE,
     )

@@ -176,6 +176,11 @@ def dataset(settings: Settings) -> Dataset:
         source=account_moves.source(SALES, FIELDS),
         clean_table=CLEAN,
         clean=clean,
-        fact=Fact(FACT, fact, dimensions=account_moves.DIMENSIONS),
+        fact=Fact(
+            FACT,
+            fact,
+            dimensions=account_moves.DIMENSIONS,
+            measures=("quantity", "net_tax_ex", "revenue_tax_in", "discount_tax_in"),
+        ),
         reconcile=account_moves.reconcile(SALES),
     )

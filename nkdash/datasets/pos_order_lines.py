@@ -289,6 +289,11 @@ def dataset(settings: Settings) -> Dataset:
         ),
         clean_table=CLEAN,
         clean=lambda raw: clean(raw, settings.nkdash_timezone),
-        fact=Fact(FACT, fact, dimensions=("dim_products", "dim_taxes")),
+        fact=Fact(
+            FACT,
+            fact,
+            dimensions=("dim_products", "dim_taxes"),
+            measures=("quantity", "net_tax_ex", "revenue_tax_in", "discount_tax_in"),
+        ),
         reconcile=RECONCILE,
     )

@@ -107,6 +107,6 @@ def dataset(settings: Settings) -> Dataset:
         source=Source("pos.payment", "pos_order_id.date_order", "utc", FIELDS),
         clean_table=CLEAN,
         clean=clean,
-        fact=Fact(FACT, fact),
+        fact=Fact(FACT, fact, measures=("amount",)),
         reconcile=RECONCILE,
     )

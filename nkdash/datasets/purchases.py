@@ -247,6 +247,11 @@ def dataset(settings: Settings) -> Dataset:
         source=account_moves.source(PURCHASES, FIELDS),
         clean_table=CLEAN,
         clean=clean,
-        fact=Fact(FACT, fact, dimensions=account_moves.DIMENSIONS),
+        fact=Fact(
+            FACT,
+            fact,
+            dimensions=account_moves.DIMENSIONS,
+            measures=("quantity", "net_tax_ex", "total_tax_in"),
+        ),
         reconcile=account_moves.reconcile(PURCHASES),
     )

@@ -11,6 +11,7 @@ from nkdash.lake import EXTRACTED_AT
 from nkdash.odoo.versions import Domain
 
 Dtype = pl.DataType | type[pl.DataType]
+WRITE_DATE = "write_date"
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,40 @@ class Source:
     domain: Callable[[Collection[str]], Domain] = everything
     company_field: str = "company_id"
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The many2ones whose records' changes touch it, '' for its own: where ``fields`` keep a
+        ``write_date``."""
+        stamps = (f.name for f in self.fields if f.name.split(".")[-1] == WRITE_DATE)
+        return tuple(name.removesuffix(WRITE_DATE).rstrip(".") for name in stamps)
+
+    @property
+    def stamps(self) -> tuple[Field, ...]:
+        """Of ``fields``: those that say which version of which records a row is, and its day."""
+        needed = {"id", self.day_field}
+        needed |= {f"{path}.{WRITE_DATE}".lstrip(".") for path in self.watched}
+        # The many2ones on the way are needed too.
+        parts = [name.split(".") for name in needed]
+        needed |= {".".join(part[:i]) for part in parts for i in range(1, len(part))}
+        return tuple(f for f in self.fields if f.name in needed)
+
+    def raw_name(self, field: str) -> str:
+        """What raw calls ``field``. Raises KeyError for one that is not asked for."""
+        return {f.name: f.raw_name for f in self.fields}[field]
+
 
 @dataclass(frozen=True)
 class Fact:
     """The star table of a dataset: its contract and the function that makes it.
 
     ``make(clean, dimensions)`` gets the clean rows and the dimensions named in ``dimensions``.
+    ``measures`` are the columns whose sums a day's restatement tells.
     """
 
     table: Table
     make: Callable[[pl.LazyFrame, Mapping[str, pl.LazyFrame]], pl.LazyFrame]
     dimensions: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
 
 
 Condition = tuple[str, Literal["in", "!="], object]

@@ -1,4 +1,4 @@
-"""The Parquet lake: where a partition lies, and how it is written whole or not at all."""
+"""The Parquet lake, local or on S3: where a partition lies, and how it is written whole."""
 
 from nkdash.lake.files import (
     EXTRACTED_AT,
@@ -8,29 +8,45 @@ from nkdash.lake.files import (
     NotInLakeError,
     PartitionFile,
     days_present,
+    list_all_days,
     list_days,
     list_table,
+    list_tables,
+    open_files,
     partition_path,
     read_footer,
+    read_footers,
     scan_days,
     scan_table,
     table_path,
     write_days,
     write_table,
 )
+from nkdash.lake.place import LakePath, is_remote
+from nkdash.lake.s3 import S3Error, S3RefusedError
+from nkdash.lake.storage import Source
 
 __all__ = [
     "EXTRACTED_AT",
     "Footer",
+    "LakePath",
     "LakeWriteError",
     "Layer",
     "NotInLakeError",
     "PartitionFile",
+    "S3Error",
+    "S3RefusedError",
+    "Source",
     "days_present",
+    "is_remote",
+    "list_all_days",
     "list_days",
     "list_table",
+    "list_tables",
+    "open_files",
     "partition_path",
     "read_footer",
+    "read_footers",
     "scan_days",
     "scan_table",
     "table_path",

@@ -4,30 +4,35 @@
 ``star-schema/``; tables that are not partitioned are ``<root>/<layer>/<table>.parquet``.
 What Odoo said of a dataset's day when it was asked again is under ``quality/<dataset>/``.
 
-Every file is written under a temporary name and renamed, so a reader, or a kill -9, sees the old
+Every file is replaced whole (``nkdash.lake.storage``), so a reader, or a kill -9, sees the old
 file or the new one. An empty day is a file without rows: 'no sales' and 'not loaded' differ.
 The SHA-256 of the rows (without ``_extracted_at``) is kept in the file's own metadata.
+The lake may lie on S3: paths are ``LakePath``, and what cannot be reached raises S3Error.
 """
 
 import hashlib
-import os
-import time
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from pathlib import Path
+from functools import partial
+from typing import IO, Any
 
 import polars as pl
 
 from nkdash.contracts import ContractViolationError, Table, conform, empty
+from nkdash.lake.place import LakePath
+from nkdash.lake.s3 import S3RefusedError
+from nkdash.lake.storage import FILE_NAME, Found, Source, storage_of
 
 EXTRACTED_AT = "_extracted_at"
 FOOTER_HASH = "nkdash.rows_sha256"
 FOOTER_ROWS = "nkdash.rows"
 FOOTER_AS_OF = "nkdash.as_of"
+
+# Is told the bytes of a file that was written.
+OnFile = Callable[[int], object]
 
 
 class Layer(StrEnum):
@@ -44,7 +49,12 @@ class NotInLakeError(Exception):
 
 
 class LakeWriteError(Exception):
-    """The lake could not be written; what was there before is untouched."""
+    """The lake could not be written; no file of it is half written."""
+
+    @property
+    def permanent(self) -> bool:
+        """Whether trying again cannot help: S3 refuses credentials or rights."""
+        return isinstance(self.__cause__, S3RefusedError)
 
 
 @dataclass(frozen=True)
@@ -58,41 +68,47 @@ class Footer:
 
 @dataclass(frozen=True)
 class PartitionFile:
-    """One file of a table; ``day`` is None for a table that is not partitioned."""
+    """One file of a table; ``day`` is None for a table that is not partitioned.
+
+    Of equal size, time and ETag (empty where the lake is local) the content is equal.
+    """
 
     table: str
     day: date | None
-    path: Path
+    path: LakePath
     size: int
     mtime_ns: int
+    etag: str = ""
 
 
-def table_path(root: Path, layer: Layer, table: str) -> Path:
+def table_path(root: LakePath, layer: Layer, table: str) -> LakePath:
     """File of a table that is not partitioned."""
     return root / layer.value / f"{table}.parquet"
 
 
-def partition_path(root: Path, layer: Layer, table: str, day: date) -> Path:
+def partition_path(root: LakePath, layer: Layer, table: str, day: date) -> LakePath:
     """File of one business day of a table."""
-    return root / layer.value / table / f"date={day.isoformat()}" / "data.parquet"
+    return root.joinpath(layer.value, table, f"date={day.isoformat()}", FILE_NAME)
 
 
 def write_days(
-    root: Path,
+    root: LakePath,
     layer: Layer,
     table: Table,
     frame: pl.DataFrame,
     days: Sequence[date],
     *,
     as_of: datetime,
+    on_file: OnFile | None = None,
 ) -> dict[date, int]:
     """Replace the partitions ``days`` of ``table`` by the rows of ``frame``; rows written, by day.
 
-    ``as_of`` is the naive UTC instant at which the source was read; the file keeps it.
+    ``as_of`` is the naive UTC instant at which the source was read; the file keeps it. ``on_file``
+    is told the bytes of each file.
 
-    All files are complete under temporary names before the first is renamed. Raises
-    ContractViolationError when the frame breaks the contract or holds another day,
-    LakeWriteError when the disk refuses; the lake is then as it was.
+    All files are complete before the first takes its place. Raises ContractViolationError when the
+    frame breaks the contract or holds another day, LakeWriteError when disk or S3 refuse; every day
+    is then whole, as it was or (where renames or PUTs had begun) as it is to be.
     """
     frame = conform(frame, table)
     wanted = set(days)
@@ -107,58 +123,51 @@ def write_days(
         (parts.get(day, empty(table)), partition_path(root, layer, table.name, day))
         for day in sorted(wanted)
     ]
-    _replace_all(targets, table, as_of)
+    _replace_all(root, targets, table, as_of, on_file)
     return {day: parts[day].height if day in parts else 0 for day in sorted(wanted)}
 
 
 def write_table(
-    root: Path, layer: Layer, table: Table, frame: pl.DataFrame, *, as_of: datetime
+    root: LakePath,
+    layer: Layer,
+    table: Table,
+    frame: pl.DataFrame,
+    *,
+    as_of: datetime,
+    on_file: OnFile | None = None,
 ) -> int:
-    """Replace a table that is not partitioned; returns its rows. Errors as in write_days."""
+    """Replace a table that is not partitioned; returns its rows. All else as in write_days."""
     frame = conform(frame, table)
-    _replace_all([(frame, table_path(root, layer, table.name))], table, as_of)
+    _replace_all(root, [(frame, table_path(root, layer, table.name))], table, as_of, on_file)
     return frame.height
 
 
 def _replace_all(
-    targets: Iterable[tuple[pl.DataFrame, Path]], table: Table, as_of: datetime
+    root: LakePath,
+    targets: Iterable[tuple[pl.DataFrame, LakePath]],
+    table: Table,
+    as_of: datetime,
+    on_file: OnFile | None,
 ) -> None:
-    written: list[tuple[Path, Path]] = []
+    storage = storage_of(root)
+
+    def write(frame: pl.DataFrame, file: IO[bytes]) -> None:
+        footer = {
+            FOOTER_HASH: rows_hash(frame, table),
+            FOOTER_ROWS: str(frame.height),
+            FOOTER_AS_OF: as_of.isoformat(),
+        }
+        frame.write_parquet(file, compression="zstd", metadata=footer)
+        if on_file:
+            on_file(file.tell())
+
     try:
-        for frame, path in targets:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-            written.append((temporary, path))
-            with temporary.open("wb") as file:
-                footer = {
-                    FOOTER_HASH: rows_hash(frame, table),
-                    FOOTER_ROWS: str(frame.height),
-                    FOOTER_AS_OF: as_of.isoformat(),
-                }
-                frame.write_parquet(file, compression="zstd", metadata=footer)
-                file.flush()
-                os.fsync(file.fileno())
-        for temporary, path in written:
-            _sweep(path, keep={t for t, _ in written})
-            os.replace(temporary, path)
+        storage.write_all((path, partial(write, frame)) for frame, path in targets)
     except OSError as error:
         raise LakeWriteError(
             f"{table.name} could not be written to the lake: {error}. Nothing was replaced "
-            "by a partial file; free space or mend the rights of the folder, then run again."
+            f"by a partial file; {storage.remedy}."
         ) from error
-    finally:
-        for temporary, _ in written:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def _sweep(path: Path, keep: set[Path]) -> None:
-    """Remove what a killed run left beside ``path``; a writer still at work is an hour young."""
-    for stray in path.parent.glob(f".{path.name}.*.tmp"):
-        with suppress(OSError):
-            age = time.time() - stray.stat().st_mtime
-            if stray not in keep and age > 3600:
-                stray.unlink()
 
 
 def rows_hash(frame: pl.DataFrame, table: Table) -> str:
@@ -174,9 +183,9 @@ def rows_hash(frame: pl.DataFrame, table: Table) -> str:
     return hashlib.sha256(f"{list(stable.schema.items())}\n{text}".encode()).hexdigest()
 
 
-def read_footer(path: Path) -> Footer:
-    """What the file says of itself, without reading its rows."""
-    kept = pl.read_parquet_metadata(path)
+def read_footer(path: LakePath) -> Footer:
+    """What the file says of itself, without reading its rows. Raises FileNotFoundError."""
+    kept = storage_of(path).metadata(path)
     return Footer(
         rows_sha256=kept[FOOTER_HASH],
         rows=int(kept[FOOTER_ROWS]),
@@ -184,39 +193,77 @@ def read_footer(path: Path) -> Footer:
     )
 
 
-def list_days(root: Path, layer: Layer, table: str) -> list[PartitionFile]:
-    """Every loaded day of a table, oldest first."""
-    found = []
-    for folder in sorted((root / layer.value / table).glob("date=????-??-??")):
-        path = folder / "data.parquet"
-        with suppress(FileNotFoundError, ValueError):
-            day = date.fromisoformat(folder.name.removeprefix("date="))
-            stat = path.stat()
-            found.append(PartitionFile(table, day, path, stat.st_size, stat.st_mtime_ns))
-    return found
+def read_footers(paths: Sequence[LakePath]) -> list[Footer | None]:
+    """What each file says of itself, None where it is gone; on S3 many at the same time."""
+    return storage_of(paths[0]).each(_footer, paths) if paths else []
 
 
-def list_table(root: Path, layer: Layer, table: str) -> PartitionFile | None:
-    """The file of a table that is not partitioned, or None where it was never loaded."""
-    path = table_path(root, layer, table)
+def _footer(path: LakePath) -> Footer | None:
     try:
-        stat = path.stat()
+        return read_footer(path)
     except FileNotFoundError:
         return None
-    return PartitionFile(table, None, path, stat.st_size, stat.st_mtime_ns)
 
 
-def days_present(root: Path, layer: Layer, table: str) -> set[date]:
+def list_days(root: LakePath, layer: Layer, table: str) -> list[PartitionFile]:
+    """Every loaded day of a table, oldest first."""
+    files = []
+    for found in storage_of(root).days(root.joinpath(layer.value, table)):
+        with suppress(ValueError):
+            day = date.fromisoformat(found.name.removeprefix("date="))
+            files.append(_file(table, day, found))
+    return files
+
+
+def list_all_days(
+    root: LakePath, tables: Sequence[tuple[Layer, str]]
+) -> dict[tuple[Layer, str], list[PartitionFile]]:
+    """Every loaded day of several tables; on S3 many at the same time."""
+    found = storage_of(root).each(lambda table: list_days(root, *table), tables)
+    return dict(zip(tables, found, strict=True))
+
+
+def list_table(root: LakePath, layer: Layer, table: str) -> PartitionFile | None:
+    """The file of a table that is not partitioned, or None where it was never loaded."""
+    found = storage_of(root).find(table_path(root, layer, table))
+    return None if found is None else _file(table, None, found)
+
+
+def list_tables(root: LakePath, layer: Layer) -> list[PartitionFile]:
+    """The files of all tables of a layer that are not partitioned."""
+    found = storage_of(root).tables(root / layer.value)
+    return [_file(file.name.removesuffix(".parquet"), None, file) for file in found]
+
+
+def _file(table: str, day: date | None, found: Found) -> PartitionFile:
+    stat = found.stat
+    return PartitionFile(table, day, found.path, stat.size, stat.mtime_ns, stat.etag)
+
+
+def days_present(root: LakePath, layer: Layer, table: str) -> set[date]:
     """The days that are loaded, empty ones too."""
     return {file.day for file in list_days(root, layer, table) if file.day is not None}
 
 
-def scan_days(root: Path, layer: Layer, table: Table, days: Sequence[date]) -> pl.LazyFrame:
+def open_files(paths: Sequence[LakePath]) -> list[Source | None]:
+    """What polars can scan each file from, None where there is none.
+
+    Locally that is the path; on S3 the whole content, which is fetched here.
+    """
+    if not paths:
+        return []
+    storage = storage_of(paths[0])
+    return storage.each(storage.source, paths)
+
+
+def scan_days(root: LakePath, layer: Layer, table: Table, days: Sequence[date]) -> pl.LazyFrame:
     """The rows of exactly ``days``, lazily. Raises NotInLakeError naming the days not loaded."""
     if not days:
         return empty(table).lazy()
-    paths = [partition_path(root, layer, table.name, day) for day in sorted(days)]
-    absent = [p.parent.name.removeprefix("date=") for p in paths if not p.is_file()]
+    days = sorted(days)
+    paths = [partition_path(root, layer, table.name, day) for day in days]
+    sources = open_files(paths)
+    absent = [str(day) for day, source in zip(days, sources, strict=True) if source is None]
     if absent:
         shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
         raise NotInLakeError(
@@ -224,15 +271,16 @@ def scan_days(root: Path, layer: Layer, table: Table, days: Sequence[date]) -> p
             "load those days first (nkdash backfill)"
         )
     # A column named as a folder must come from the file: a stray path part would win silently.
-    return pl.scan_parquet(paths, glob=False, hive_partitioning=False, schema=table.schema)
+    there: Any = sources
+    return pl.scan_parquet(there, glob=False, hive_partitioning=False, schema=table.schema)
 
 
-def scan_table(root: Path, layer: Layer, table: Table) -> pl.LazyFrame:
+def scan_table(root: LakePath, layer: Layer, table: Table) -> pl.LazyFrame:
     """A table that is not partitioned, lazily. Raises NotInLakeError where it was never loaded."""
-    path = table_path(root, layer, table.name)
-    if not path.is_file():
+    [source] = open_files([table_path(root, layer, table.name)])
+    if source is None:
         raise NotInLakeError(
             f"{layer.value}/{table.name} is not in the lake; load the dimensions first "
             "(nkdash backfill does)"
         )
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False, schema=table.schema)
+    return pl.scan_parquet(source, glob=False, hive_partitioning=False, schema=table.schema)

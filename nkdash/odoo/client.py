@@ -1,8 +1,9 @@
 """What NKDash asks of an Odoo: typed frames by keyset paging, groups, fields, companies."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -50,6 +51,7 @@ class OdooClient:
         self._pages = ThreadPoolExecutor(connection.pages_in_flight, "odoo-page")
         self._lock = threading.RLock()
         self._known: dict[Any, Any] = {}
+        self._expired = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +68,29 @@ class OdooClient:
         """Drop pages that wait, end retries, close the connections."""
         self._transport.close()
         self._pages.shutdown(wait=True, cancel_futures=True)
+
+    @contextmanager
+    def time_limit(self, minutes: float, setting: str) -> Iterator[None]:
+        """Calls inside end after ``minutes``, each at the latest by its own time-out.
+
+        They then raise OdooTimeLimitError naming ``setting``, and the client is of no more use.
+        """
+        timer = threading.Timer(minutes * 60, self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except errors.OdooError as error:
+            if self._expired.is_set():
+                raise _too_long(minutes, setting, error) from error
+            raise
+        finally:
+            timer.cancel()
+
+    def _expire(self) -> None:
+        self._expired.set()
+        # Ends the pauses between attempts.
+        self._transport.close()
 
     def version(self) -> ServerVersion:
         """The server's version; needs no credentials."""
@@ -200,6 +225,10 @@ class OdooClient:
         """The record with the highest id, as :meth:`search_read`; no row where there is none."""
         return self._page(model, [], self._columns(model, fields), None, limit=1, order="id desc")
 
+    def search_ids(self, model: str, domain: Domain) -> list[int]:
+        """The ids of all records that fit the domain, ascending."""
+        return self._ids_after(model, domain, 0, None)
+
     def search_count(self, model: str, domain: Domain, *, company: int | None = None) -> int:
         """How many records fit the domain."""
         return int(
@@ -248,6 +277,11 @@ class OdooClient:
             return bool(self._execute(model, "has_access", [[], operation], {}))
         kwargs = {"raise_exception": False}
         return bool(self._execute(model, "check_access_rights", [operation], kwargs))
+
+    def has_group(self, group: str) -> bool:
+        """Whether the user is in the group of this external id; False where there is no such."""
+        me = [[self.authenticate()]] if self.version().major >= 18 else []
+        return bool(self._execute("res.users", "has_group", [*me, group], {}))
 
     def _columns(self, model: str, names: Sequence[str]) -> list[FieldInfo]:
         known = self.fields_get(model)
@@ -325,6 +359,10 @@ class OdooClient:
         *,
         context: Mapping[str, Any] | None = None,
     ) -> Any:
+        if self._expired.is_set():
+            raise errors.TransientOdooError(
+                "the time is over", remedy=errors.TRY_LATER, model=model, method=method
+            )
         with_context = {**kwargs, "context": context} if context is not None else kwargs
         return self._transport.execute(self.authenticate(), model, method, args, with_context)
 
@@ -334,6 +372,16 @@ class OdooClient:
                 self._known[key] = fetch()
             value: Known = self._known[key]
             return value
+
+
+def _too_long(minutes: float, setting: str, cut_off: errors.OdooError) -> errors.OdooTimeLimitError:
+    return errors.OdooTimeLimitError(
+        f"{setting} ({minutes:g} minutes) is over, and Odoo had not answered all; "
+        f"last: {cut_off.message}",
+        remedy=f"Ask for fewer days at once (NKDASH_MAX_PARTITIONS_PER_RUN), or raise {setting}.",
+        model=cut_off.model,
+        method=cut_off.method,
+    )
 
 
 def _last_id(page: pl.DataFrame) -> int:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from nkdash.odoo import rights
 from nkdash.odoo.client import OdooClient
 from nkdash.odoo.connection import OdooConnection
 from nkdash.odoo.errors import OdooAccessError, OdooError, OdooSchemaError
@@ -18,6 +19,7 @@ KNOWN_MAJORS = range(14, 20)
 PROVEN_MAJORS = frozenset({17, 19})
 JSON_RPC = "JSON-RPC"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+GUIDE = "docs/odoo-user.md makes a user that may read this and no more."
 ZONE_MODEL, ZONE_FIELD = "pos.order", "date_order"
 
 
@@ -49,13 +51,15 @@ def checks(connection: OdooConnection, models: Needs) -> list[Check]:
         for model, fields in models.items():
             found += _asked(f"model {model}", partial(_model, client, model, fields))
         found += _asked("time zone", partial(_time_zone, client))
-        found += _asked("write rights", partial(_write_rights, client, models))
+        found += _asked("write rights", partial(_too_much, client, models))
         return found
 
 
 def _asked(name: str, ask: Callable[[], Iterator[Check]]) -> list[Check]:
     try:
         return list(ask())
+    except OdooAccessError as error:
+        return [Check(name, False, error.message, f"{error.remedy} {GUIDE}")]
     except OdooError as error:
         return [Check(name, False, error.message, error.remedy)]
 
@@ -133,30 +137,24 @@ def _model(client: OdooClient, model: str, fields: Mapping[str, bool]) -> Iterat
             raise
         yield Check(name, None, f"{error.message}; NKDash does without it")
         return
-    missing = [field for field, required in fields.items() if required and field not in known]
+    absent = [field for field in fields if field not in known]
+    hidden = rights.hidden(client, model, absent) if absent else []
+    missing = [field for field in absent if fields[field]]
     if missing:
-        yield Check(
-            name,
-            False,
-            f"lacks {', '.join(missing)}",
-            f"Odoo {client.version().serie} or its modules lack what NKDash needs, or the user is"
-            " not in the group that sees it.",
-        )
+        yield Check(name, False, f"lacks {', '.join(missing)}", _why_absent(client, hidden))
         return
     present = [field for field in fields if field in known]
-    try:
-        empty = client.newest(model, present).is_empty()
-        count = client.search_count(model, [])
-    except OdooAccessError as error:
-        yield Check(name, False if needed else None, error.message, error.remedy)
-        return
-    absent = [field for field in fields if field not in known]
+    # A model that Odoo has is read, needed or not: without the right to, the load would fail.
+    empty = client.newest(model, present).is_empty()
+    count = client.search_count(model, [])
     if absent:
         yield Check(
             name,
             None,
             f"{count:,} records; without {', '.join(absent)}",
-            "Not needed: these columns stay empty.",
+            f"Not needed: these columns stay empty. {_why_absent(client, hidden)}"
+            if hidden
+            else "Not needed: these columns stay empty.",
         )
     elif empty and needed:
         yield Check(
@@ -167,6 +165,18 @@ def _model(client: OdooClient, model: str, fields: Mapping[str, bool]) -> Iterat
         )
     else:
         yield Check(name, True, f"{count:,} records, all {len(fields)} fields")
+
+
+def _why_absent(client: OdooClient, hidden: list[str] | None) -> str:
+    """The remedy for absent fields; ``hidden`` are those known to be kept from the user."""
+    if hidden:
+        return f"Give the user the groups that see {', '.join(hidden)}: this Odoo has them."
+    cause = f"Odoo {client.version().serie} or its modules lack what NKDash needs"
+    return (
+        f"{cause}."
+        if hidden is not None
+        else (f"{cause}, or the user is not in the group that sees it.")
+    )
 
 
 def _time_zone(client: OdooClient) -> Iterator[Check]:
@@ -206,30 +216,22 @@ def _time_zone(client: OdooClient) -> Iterator[Check]:
         yield Check(name, True, f"Odoo knows {zone_name}: the day begins at {expected} UTC")
 
 
-def _write_rights(client: OdooClient, models: Needs) -> Iterator[Check]:
-    name = "write rights"
+def _too_much(client: OdooClient, models: Needs) -> Iterator[Check]:
+    """A note for each kind of right beyond reading what NKDash reads, or that there is none."""
     try:
-        writable = [model for model in models if _may_write(client, model)]
+        found = {
+            "write rights": ("NKDash never writes, but may", rights.writable(client, models)),
+            "powers": ("held without need: the user", rights.powers(client)),
+            "other data": ("open without need:", rights.private(client, models)),
+        }
     except OdooSchemaError as error:
-        yield Check(name, None, f"cannot tell: {error.message}")
+        yield Check("write rights", None, f"cannot tell: {error.message}")
         return
-    if writable:
-        yield Check(
-            name,
-            None,
-            f"the user may write {len(writable)} of {len(models)} models",
-            "NKDash never writes; a user with read rights alone would do.",
-        )
-    else:
-        yield Check(name, True, "the user may only read")
-
-
-def _may_write(client: OdooClient, model: str) -> bool:
-    try:
-        client.fields_get(model)
-    except OdooError:
-        return False
-    return client.check_access(model, "write")
+    for name, (words, listed) in found.items():
+        if listed:
+            yield Check(name, None, f"{words} {'; '.join(listed)}", GUIDE)
+    if not any(listed for _, listed in found.values()):
+        yield Check("write rights", True, "the user may read what NKDash needs, nothing beyond")
 
 
 # What everything else rests on, in this order.

@@ -87,6 +87,10 @@ class OdooWriteRefusedError(PermanentOdooError):
     """A method outside the read-only list was asked for; nothing was sent."""
 
 
+class OdooTimeLimitError(PermanentOdooError):
+    """The step used up its time; trying again at once would too."""
+
+
 TRY_LATER = "Try again later; if it lasts, look at Odoo's own log."
 CHECK_CREDENTIALS = "Check ODOO_USERNAME and ODOO_API_KEY (an API key of exactly that user)."
 CHECK_DATABASE = "Check ODOO_DB, and the server's database filter."

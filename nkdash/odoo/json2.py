@@ -35,6 +35,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "fields_get": ("allfields", "attributes"),
     "formatted_read_group": ("domain", "groupby", "aggregates"),
     "has_access": ("ids", "operation"),
+    "has_group": ("ids", "group_ext_id"),
     "read": ("ids", "fields"),
     "read_group": ("domain", "fields", "groupby"),
     "search": ("domain",),

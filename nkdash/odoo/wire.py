@@ -41,6 +41,7 @@ READ_METHODS = frozenset(
         "fields_get",
         "formatted_read_group",
         "has_access",
+        "has_group",
         "read",
         "read_group",
         "search",

@@ -18,9 +18,9 @@ from nkdash.datasets.spec import Dataset
 from nkdash.lake import (
     Layer,
     days_present,
+    list_days,
     list_table,
-    partition_path,
-    read_footer,
+    read_footers,
     scan_days,
     scan_table,
 )
@@ -238,11 +238,9 @@ def _usual(
 ) -> dg.AssetCheckResult:
     past = [day for day in days if day < clock.today(settings)]
     wanted = {*past, *(d for day in past for d in volume.weekdays_before(day))}
-    loaded = days_present(settings.lake_root, layer, table.name) & wanted
-    rows = {
-        day: read_footer(partition_path(settings.lake_root, layer, table.name, day)).rows
-        for day in loaded
-    }
+    files = [f for f in list_days(settings.lake_root, layer, table.name) if f.day in wanted]
+    footers = zip(files, read_footers([file.path for file in files]), strict=True)
+    rows = {file.day: footer.rows for file, footer in footers if file.day and footer}
     found = volume.unusual_days(rows, past)
     return _warning(key, VOLUME, [str(day) for day in found], past)
 

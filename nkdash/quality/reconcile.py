@@ -6,16 +6,16 @@ by different ways. The day comes from the groups' ``__range``, never from their 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 import polars as pl
 
+from nkdash import clock
 from nkdash.clock import today
 from nkdash.datasets.columns import to_local
 from nkdash.datasets.extract import Reader, model_here, name_here, window
 from nkdash.datasets.spec import Dataset, Reconcile
-from nkdash.lake import Layer, days_present, partition_path, read_footer, scan_days
+from nkdash.lake import LakePath, Layer, days_present, partition_path, read_footer, scan_days
 from nkdash.odoo import ServerVersion, TransientOdooError
 from nkdash.quality.verdicts import TABLE, VALUE, write_verdicts
 from nkdash.settings import Settings
@@ -53,7 +53,7 @@ def reconcile(
     days = comparable_days(dataset, first, last, settings)
     if not days or dataset.reconcile is None:
         return pl.DataFrame(schema=TABLE.schema)
-    checked_at = datetime.now(UTC).replace(tzinfo=None)
+    checked_at = clock.machine_now().replace(tzinfo=None)
     fields = _summed(client, dataset, dataset.reconcile)
     in_odoo = odoo_figures(client, dataset, fields, days[0], days[-1], settings)
     in_lake = lake_figures(root, dataset, list(fields), days)
@@ -123,7 +123,7 @@ def odoo_figures(
 
 
 def lake_figures(
-    root: Path, dataset: Dataset, fields: Sequence[str], days: Sequence[date]
+    root: LakePath, dataset: Dataset, fields: Sequence[str], days: Sequence[date]
 ) -> pl.DataFrame:
     """The same of raw: date, group, figure, value (exact). Raises NotInLakeError."""
     spec = _spec(dataset)
@@ -198,7 +198,7 @@ def compare(
 
 
 def _rows_of_later_layers(
-    root: Path, dataset: Dataset, in_odoo: pl.DataFrame, days: Sequence[date]
+    root: LakePath, dataset: Dataset, in_odoo: pl.DataFrame, days: Sequence[date]
 ) -> pl.DataFrame:
     """Rows of clean and star, which hold one for each record that Odoo counts."""
     counts = in_odoo.filter(figure=COUNT).group_by("date").agg(pl.col("value").sum())
@@ -226,7 +226,7 @@ def _rows_of_later_layers(
     return pl.DataFrame(rows, schema=schema)
 
 
-def _held(path: Path, read_at: datetime) -> tuple[int | None, str | None]:
+def _held(path: LakePath, read_at: datetime) -> tuple[int | None, str | None]:
     """Rows of a file that is made from raw as it was ``read_at``; None and the reason if not."""
     try:
         footer = read_footer(path)

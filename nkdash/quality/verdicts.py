@@ -7,13 +7,12 @@ keeps the rows that were published before.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from pathlib import Path
 
 import polars as pl
 
 from nkdash.contracts import Column, Table
 from nkdash.datasets.columns import DATE, utc_column
-from nkdash.lake import Layer, days_present, scan_days, write_days
+from nkdash.lake import LakePath, Layer, days_present, scan_days, write_days
 
 VALUE = pl.Decimal(18, 4)
 
@@ -51,13 +50,13 @@ def of_dataset(dataset: str) -> Table:
 
 
 def write_verdicts(
-    root: Path, dataset: str, verdicts: pl.DataFrame, days: Sequence[date], checked_at: datetime
+    root: LakePath, dataset: str, verdicts: pl.DataFrame, days: Sequence[date], checked_at: datetime
 ) -> None:
     """Replace the verdicts of ``days``. Raises as nkdash.lake.write_days."""
     write_days(root, Layer.QUALITY, of_dataset(dataset), verdicts, days, as_of=checked_at)
 
 
-def read_verdicts(root: Path, dataset: str, days: Sequence[date]) -> pl.DataFrame:
+def read_verdicts(root: LakePath, dataset: str, days: Sequence[date]) -> pl.DataFrame:
     """What the last reconciliations said of ``days``; those never reconciled are left out."""
     table = of_dataset(dataset)
     known = sorted(days_present(root, Layer.QUALITY, dataset) & set(days))

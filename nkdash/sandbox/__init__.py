@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from nkdash.sandbox.env import READER, Rights
 from nkdash.sandbox.records import load_records
 from nkdash.sandbox.retailer import generate
 from nkdash.sandbox.run import SandboxOptions, environment, parse_now, run, start
@@ -10,6 +11,7 @@ from nkdash.sandbox.store import Store, Table, World
 
 __all__ = [
     "PortTaken",
+    "Rights",
     "SandboxOptions",
     "SandboxServer",
     "Store",
@@ -34,10 +36,12 @@ def serve(
     api_key: str = "demo",
     now: datetime | None = None,
     latency_ms: float = 0,
+    rights: Rights = READER,
 ) -> SandboxServer:
     """Start a sandbox on 127.0.0.1 in threads of its own; stop it with ``stop()`` or ``with``.
 
     ``port`` 0 takes a free one. ``now`` stops the clock that stamps changes (aware, or naive UTC).
+    ``rights`` are those of the user.
     Raises ``PortTaken``.
     """
     if isinstance(store, World):
@@ -45,5 +49,11 @@ def serve(
     if now is not None:
         store.set_now(now)
     return SandboxServer(
-        store, port=port, db=db, username=username, api_key=api_key, latency_ms=latency_ms
+        store,
+        port=port,
+        db=db,
+        username=username,
+        api_key=api_key,
+        latency_ms=latency_ms,
+        rights=rights,
     )

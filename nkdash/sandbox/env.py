@@ -1,7 +1,7 @@
 """One caller's view of the world: companies, archived records, names, trees."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -16,14 +16,32 @@ _NAME = Field("display_name", "char", None, False, False, {})
 
 
 @dataclass(frozen=True)
+class Rights:
+    """What a user's groups allow and withhold.
+
+    ``denied``: models that it may not read, with the groups that may; ``hidden``: fields by model
+    that only other groups see; ``granted``: what it may do to a model beside reading it;
+    ``groups``: external ids of its groups. The sandbox never writes, whatever is granted.
+    """
+
+    denied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    granted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    groups: frozenset[str] = frozenset()
+
+
+READER = Rights()
+"""Reads everything, and can do nothing else."""
+
+
+@dataclass(frozen=True)
 class User:
-    """Who calls: its ``res.users`` id, companies, and models it may not read (with the groups
-    that may)."""
+    """Who calls: its ``res.users`` id, companies and rights."""
 
     uid: int
     login: str
     company_ids: tuple[int, ...]
-    denied: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    rights: Rights = READER
 
 
 @dataclass(frozen=True)
@@ -48,12 +66,22 @@ class Env:
         if table is None:
             raise unknown_model(model)
         self.check_access(model, "read")
-        return table
+        hidden = self.user.rights.hidden.get(model)
+        if not hidden:
+            return table
+        seen = {name: about for name, about in table.fields.items() if name not in hidden}
+        return replace(table, fields=seen)
 
     def check_access(self, model: str, operation: str) -> None:
-        """Raise AccessError unless the user may do this; nobody may write to the sandbox."""
-        if operation != "read" or model in self.user.denied:
-            groups = self.user.denied.get(model, ())
+        """Raise AccessError unless the user may do this."""
+        rights = self.user.rights
+        allowed = (
+            model not in rights.denied
+            if operation == "read"
+            else operation in rights.granted.get(model, ())
+        )
+        if not allowed:
+            groups = rights.denied.get(model, ())
             title = schema.TITLES.get(model, model)
             raise no_model_access(title, model, operation, groups)
 

@@ -142,6 +142,17 @@ def has_access(env: Env, model: str, ids: Sequence[int], operation: str) -> bool
     return check_access_rights(env, model, operation, raise_exception=False)
 
 
+def has_group(
+    env: Env, model: str, ids: str | Sequence[int], group_ext_id: str | None = None
+) -> bool:
+    """Whether the user is in the group of this external id; up to 17 it is the one argument."""
+    if model != "res.users":
+        raise unknown_method(model, "has_group")
+    if (group_ext_id is None) != (env.world.major < 18):
+        raise bad_arguments("res.users.has_group() takes other arguments in this version")
+    return (group_ext_id or ids) in env.user.rights.groups
+
+
 def context_get(env: Env, model: str) -> Record:
     """The user's language and time zone."""
     if model != "res.users":
@@ -213,10 +224,11 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "fields_get": fields_get,
     "check_access_rights": check_access_rights,
     "has_access": has_access,
+    "has_group": has_group,
     "context_get": context_get,
 }
 _SINCE = {"formatted_read_group": 19, "has_access": 18}
-ON_RECORDS = frozenset({"read", "has_access"})
+ON_RECORDS = frozenset({"read", "has_access", "has_group"})
 """Methods of records, whose ids come first; all others are the model's."""
 _WRITES = {
     "create": "create",

@@ -14,6 +14,7 @@ import orjson
 
 from nkdash.sandbox import json2, jsonrpc
 from nkdash.sandbox.control import ACTIONS, Control
+from nkdash.sandbox.env import READER, Rights
 from nkdash.sandbox.errors import OdooError
 from nkdash.sandbox.faults import Fault, Traffic
 from nkdash.sandbox.jsonrpc import Reply, Request
@@ -40,8 +41,9 @@ class SandboxServer:
         username: str = "demo",
         api_key: str = "demo",
         latency_ms: float = 0,
+        rights: Rights = READER,
     ) -> None:
-        self.service = Service(store, db, username, api_key)
+        self.service = Service(store, db, username, api_key, rights)
         self.traffic = Traffic()
         self.control = Control(store, self.traffic, latency_ms)
         try:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from nkdash.sandbox import methods, schema
-from nkdash.sandbox.env import Env, User
+from nkdash.sandbox.env import READER, Env, Rights, User
 from nkdash.sandbox.errors import access_denied, unknown_database
 from nkdash.sandbox.store import Store, World
 
@@ -19,13 +19,15 @@ class Service:
     """One database with one administrator's account.
 
     Users of the records whose login begins with ``kasir`` may log in too, with their login as
-    key: they are cashiers, and some models are closed to them.
+    key: they are cashiers, and some models are closed to them. ``rights`` are the administrator's:
+    none but reading everything, unless told.
     """
 
     store: Store
     db: str
     username: str
     api_key: str
+    rights: Rights = READER
 
     def __post_init__(self) -> None:
         self._call_administrator_by_name()
@@ -121,5 +123,5 @@ class Service:
         if users and "company_ids" in users.frame.columns:
             row = users.frame.filter(id=uid)["company_ids"]
             own = row.item().to_list() if row.len() else []
-        denied = {} if login == self.username else schema.CASHIER_DENIED
-        return User(uid, login, tuple(own or every), denied)
+        rights = self.rights if login == self.username else Rights(denied=schema.CASHIER_DENIED)
+        return User(uid, login, tuple(own or every), rights)

@@ -6,12 +6,14 @@ from nkdash.warehouse.errors import (
     NoWarehouseError,
     OldSchemaError,
     PublishError,
+    UnreachableWarehouseError,
     WarehouseError,
 )
 from nkdash.warehouse.publisher import PublishResult, publish
 from nkdash.warehouse.reader import Warehouse
+from nkdash.warehouse.remote import Stored, current
 from nkdash.warehouse.snapshot import SCHEMA_VERSION
-from nkdash.warehouse.versions import Published, current
+from nkdash.warehouse.versions import Published
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -22,6 +24,8 @@ __all__ = [
     "PublishError",
     "PublishResult",
     "Published",
+    "Stored",
+    "UnreachableWarehouseError",
     "Warehouse",
     "WarehouseError",
     "current",

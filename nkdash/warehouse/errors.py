@@ -25,5 +25,9 @@ class BrokenWarehouseError(WarehouseError):
     """The pointer or the published file cannot be read."""
 
 
+class UnreachableWarehouseError(WarehouseError):
+    """The warehouse lies on S3, which does not give it."""
+
+
 class OldSchemaError(WarehouseError):
     """The published version was made by another version of NKDash."""

@@ -4,7 +4,7 @@ A day that differs from Odoo stays as it was published before, or is left out.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -14,9 +14,9 @@ import polars as pl
 
 from nkdash.catalog import Catalog
 from nkdash.contracts import Table
-from nkdash.lake import Layer, PartitionFile
+from nkdash.lake import LakePath, Layer, PartitionFile, Source
 from nkdash.quality import verdicts
-from nkdash.warehouse import manifest, quarantine
+from nkdash.warehouse import manifest, parquet, quarantine, restatements
 from nkdash.warehouse.ddl import create_table, quoted
 from nkdash.warehouse.derived import derived_tables
 from nkdash.warehouse.errors import PublishError
@@ -48,13 +48,14 @@ def create_statements(catalog: Catalog) -> list[str]:
         f"CREATE SCHEMA {BASE}",
         manifest.CREATE,
         *create_table(verdicts.TABLE, verdicts.TABLE.name),
+        *create_table(restatements.TABLE, restatements.TABLE.name),
         *(s for table in star_tables(catalog) for s in create_table(table, qualified(table))),
     ]
 
 
 def bring_up_to_date(
     connection: duckdb.DuckDBPyConnection,
-    root: Path,
+    root: LakePath,
     catalog: Catalog,
     files: Mapping[Key, PartitionFile],
     earlier: Path | None = None,
@@ -141,24 +142,22 @@ def _replace(
         elif days := sorted({key.day for key in leave if key.day}):
             literals = ", ".join(f"DATE '{day}'" for day in days)
             connection.execute(f"DELETE FROM {into} WHERE date IN ({literals})")
-        for columns, paths in _by_columns(table, [files[key].path for key in mine]).items():
-            connection.execute(
-                f"INSERT INTO {into} BY NAME SELECT {', '.join(map(quoted, columns))} "
-                # A path part like date=… must never stand in for the column.
-                "FROM read_parquet(?, hive_partitioning = false)",
-                [[str(path) for path in paths]],
-            )
+        for batch in parquet.opened([files[key].path for key in mine]):
+            for columns, sources in _by_columns(table, batch).items():
+                parquet.insert(connection, into, sources, columns)
 
 
-def _by_columns(table: Table, paths: Sequence[Path]) -> dict[tuple[str, ...], list[Path]]:
-    """``paths`` by the contract's columns they hold: a nullable one may be younger than a file.
+def _by_columns(
+    table: Table, files: Mapping[LakePath, Source]
+) -> dict[tuple[str, ...], list[Source]]:
+    """``files`` by the contract's columns they hold: a nullable one may be younger than a file.
 
     Raises PublishError for a file that was written under another contract.
     """
-    groups: dict[tuple[str, ...], list[Path]] = defaultdict(list)
-    for path in paths:
+    groups: dict[tuple[str, ...], list[Source]] = defaultdict(list)
+    for path, source in files.items():
         try:
-            schema = pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema()
+            schema = pl.scan_parquet(source, glob=False, hive_partitioning=False).collect_schema()
         except FileNotFoundError:
             continue  # vanished since it was listed: the next round sees it
         wrong = [
@@ -171,7 +170,7 @@ def _by_columns(table: Table, paths: Sequence[Path]) -> dict[tuple[str, ...], li
                 f"{path} was written under another contract of {table.name}: {'; '.join(wrong)}. "
                 "Make that day or table again (nkdash backfill)"
             )
-        groups[tuple(c.name for c in table.columns if c.name in schema)].append(path)
+        groups[tuple(c.name for c in table.columns if c.name in schema)].append(source)
     return groups
 
 

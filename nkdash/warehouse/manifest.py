@@ -6,25 +6,31 @@ and as-of are told. Of a day that is held back it still tells the files whose ro
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
 from nkdash.catalog import Catalog
-from nkdash.lake import Layer, PartitionFile, list_days, list_table, read_footer
+from nkdash.lake import (
+    LakePath,
+    Layer,
+    PartitionFile,
+    list_all_days,
+    list_tables,
+    read_footer,
+)
 from nkdash.warehouse.errors import PublishError
 
 TABLE = "warehouse_manifest"
 CREATE = (
     f"CREATE TABLE {TABLE} (layer VARCHAR NOT NULL, dataset VARCHAR, table_name VARCHAR NOT NULL, "
-    "day DATE, size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, rows_sha256 VARCHAR NOT NULL, "
-    "rows BIGINT NOT NULL, as_of TIMESTAMP NOT NULL)"
+    "day DATE, size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, etag VARCHAR NOT NULL, "
+    "rows_sha256 VARCHAR NOT NULL, rows BIGINT NOT NULL, as_of TIMESTAMP NOT NULL)"
 )
 # A file written this shortly before it was listed may change again under the same time stamp.
 UNSETTLED_NS = 2_000_000_000
@@ -41,7 +47,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the manifest; ``mtime_ns`` is 0 where the file's stat says nothing for sure."""
+    """A row of the manifest; ``mtime_ns`` is 0 where the file's stat says nothing for sure.
+
+    ``etag`` is empty where the lake is local.
+    """
 
     layer: str
     dataset: str | None
@@ -49,6 +58,7 @@ class Entry:
     day: date | None
     size: int
     mtime_ns: int
+    etag: str
     rows_sha256: str
     rows: int
     as_of: datetime
@@ -59,28 +69,35 @@ class Entry:
         return Key(Layer(self.layer), self.table_name, self.day)
 
     @property
+    def stat(self) -> tuple[int, int, str]:
+        """Size, time and ETag of the file when it was read."""
+        return self.size, self.mtime_ns, self.etag
+
+    @property
     def footer(self) -> tuple[str, int, datetime]:
         """What the file says of itself: row hash, rows, as-of."""
         return self.rows_sha256, self.rows, self.as_of
 
 
-def list_lake(root: Path, catalog: Catalog) -> dict[Key, PartitionFile]:
+def list_lake(root: LakePath, catalog: Catalog) -> dict[Key, PartitionFile]:
     """Every file that publish follows, with its stat."""
-    return {Key(layer, file.table, file.day): file for layer, file in _files(root, catalog)}
-
-
-def _files(root: Path, catalog: Catalog) -> Iterator[tuple[Layer, PartitionFile]]:
-    for dataset in catalog.datasets:
-        for file in list_days(root, Layer.RAW, dataset.name):
-            yield Layer.RAW, file
-        for file in list_days(root, Layer.QUALITY, dataset.name):
-            yield Layer.QUALITY, file
-    for fact in catalog.facts:
-        for file in list_days(root, Layer.STAR, fact.name):
-            yield Layer.STAR, file
-    for dimension in catalog.dimension_tables:
-        if file_ := list_table(root, Layer.STAR, dimension.name):
-            yield Layer.STAR, file_
+    partitioned = [
+        *((Layer.RAW, dataset.name) for dataset in catalog.datasets),
+        *((Layer.QUALITY, dataset.name) for dataset in catalog.datasets),
+        *((Layer.STAR, fact.name) for fact in catalog.facts),
+    ]
+    listed = list_all_days(root, partitioned)
+    files = {
+        Key(layer, file.table, file.day): file
+        for (layer, _), days in listed.items()
+        for file in days
+    }
+    dimensions = {dimension.name for dimension in catalog.dimension_tables}
+    return files | {
+        Key(Layer.STAR, file.table, None): file
+        for file in list_tables(root, Layer.STAR)
+        if file.table in dimensions
+    }
 
 
 def describe(
@@ -98,7 +115,7 @@ def describe(
     same = {
         key: old
         for key, file in files.items()
-        if (old := known.get(key)) and (old.size, old.mtime_ns) == (file.size, file.mtime_ns)
+        if (old := known.get(key)) and old.stat == (file.size, file.mtime_ns, file.etag)
     }
 
     def entry(key: Key) -> Entry | None:
@@ -112,7 +129,7 @@ def describe(
                 f"{file.path} is no readable file of the lake ({error!r}); "
                 "load that day or table again (nkdash backfill)"
             ) from error
-        settled = listed_ns - file.mtime_ns > UNSETTLED_NS
+        settled = file.etag or listed_ns - file.mtime_ns > UNSETTLED_NS
         return Entry(
             layer=key.layer.value,
             dataset=datasets.get(key.table),
@@ -120,6 +137,7 @@ def describe(
             day=key.day,
             size=file.size,
             mtime_ns=file.mtime_ns if settled else 0,
+            etag=file.etag,
             rows_sha256=footer.rows_sha256,
             rows=footer.rows,
             as_of=footer.as_of,

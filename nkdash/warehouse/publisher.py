@@ -1,9 +1,10 @@
 """Publish: the lake's star schema as a new, checked, versioned DuckDB snapshot.
 
-Under one lock between processes: copy the current version to a name of its own, replace what
+Under one lock between publishers: copy the current version to a name of its own, replace what
 changed in the lake, make derived tables, check, close, rename, flip the pointer. Whatever the
 order of loads and publishes, a snapshot equals the lake; an empty folder is filled from the lake
-alone.
+alone. All of that is done in a local folder, also where the warehouse lies on S3
+(``nkdash.warehouse.remote``).
 """
 
 import errno
@@ -11,18 +12,17 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock, Timeout
 
 from nkdash.catalog import Catalog
 from nkdash.clock import utc_now
-from nkdash.lake import Layer, PartitionFile
+from nkdash.lake import Layer, PartitionFile, S3Error, is_remote
 from nkdash.settings import Settings
-from nkdash.warehouse import manifest, quarantine
+from nkdash.warehouse import lock, manifest, quarantine, remote, restatements
 from nkdash.warehouse.ddl import fingerprint
 from nkdash.warehouse.derived import (
     column_notes,
@@ -117,31 +117,45 @@ def publish(settings: Settings, catalog: Catalog) -> PublishResult:
     keeps the lake from being published; the version before then stays current.
     """
     started = time.perf_counter()
-    folder = settings.warehouse_dir
+    warehouse = settings.warehouse_dir
+
+    def build(folder: Path) -> PublishResult:
+        return _publish(settings, catalog, folder, started)
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / LOCK, timeout=LOCK_TIMEOUT):
-            return _publish(settings, catalog, started)
-    except Timeout as error:
-        raise PublishError(
-            f"another publish has held {folder / LOCK} for {LOCK_TIMEOUT:.0f} s; "
-            "end that process, then publish again"
-        ) from error
+        if not is_remote(warehouse):
+            warehouse.mkdir(parents=True, exist_ok=True)
+            with lock.on_this_machine(warehouse / LOCK, LOCK_TIMEOUT):
+                result = build(warehouse)
+                restatements.mirror(settings, result.path)
+                return result
+        folder = remote.cache_of(warehouse, settings.warehouse_cache)
+        with (
+            lock.on_this_machine(folder / LOCK, LOCK_TIMEOUT),
+            lock.between_machines(settings.nkdash_postgres_url, str(warehouse), LOCK_TIMEOUT),
+        ):
+            keep = settings.nkdash_warehouse_versions
+            result, path = remote.publish_through(warehouse, folder, keep, build)
+            # Only now: a version that lost the race to the pointer was never published.
+            restatements.mirror(settings, path)
+        return replace(result, path=path, seconds=time.perf_counter() - started)
     except (OSError, duckdb.Error) as error:
         raise PublishError(
-            f"the warehouse in {folder} could not be published: {error}. {_remedy(error)} "
+            f"the warehouse in {warehouse} could not be published: {error}. {_remedy(error)} "
             "The version before is still current."
         ) from error
 
 
 def _remedy(error: Exception) -> str:
+    if isinstance(error, S3Error):
+        return "Then publish again."
     if getattr(error, "errno", None) == errno.ENOSPC or "space left" in str(error):
         return "Free disk space, then publish again."
     return "Mend the cause (disk, rights of the folder), then publish again."
 
 
-def _publish(settings: Settings, catalog: Catalog, started: float) -> PublishResult:
-    folder, root = settings.warehouse_dir, settings.lake_root
+def _publish(settings: Settings, catalog: Catalog, folder: Path, started: float) -> PublishResult:
+    root = settings.lake_root
     files = manifest.list_lake(root, catalog)
     if not any(key.layer is Layer.STAR for key in files):
         raise NothingToPublishError(
@@ -262,6 +276,15 @@ def _build(
         comment_columns(connection, column_notes(star_tables(catalog)))
         create_macros(connection)
         verify(connection, catalog)
+        restatements.record(
+            connection,
+            catalog,
+            order.settings,
+            base.path if base else order.earlier,
+            order.version,
+            order.published_at,
+            anew=base is None,
+        )
         connection.execute(
             _STATE,
             [

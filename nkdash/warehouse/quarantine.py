@@ -15,7 +15,7 @@ import polars as pl
 from nkdash.contracts import Table
 from nkdash.lake import Layer, PartitionFile
 from nkdash.quality.verdicts import TABLE
-from nkdash.warehouse import manifest
+from nkdash.warehouse import manifest, parquet
 from nkdash.warehouse.ddl import duckdb_type, quoted
 from nkdash.warehouse.manifest import Entry, Key
 from nkdash.warehouse.snapshot import open_snapshot
@@ -39,12 +39,8 @@ def load_verdicts(
             f"DELETE FROM {TABLE.name} WHERE (dataset, date) IN (SELECT unnest(?), unnest(?))",
             [[key.table for key in leave], [key.day for key in leave]],
         )
-    if new:
-        connection.execute(
-            f"INSERT INTO {TABLE.name} BY NAME "
-            "SELECT * FROM read_parquet(?, hive_partitioning = false)",
-            [sorted(str(files[key].path) for key in new)],
-        )
+    for batch in parquet.opened(sorted(files[key].path for key in new)):
+        parquet.insert(connection, TABLE.name, list(batch.values()))
 
 
 def held_days(connection: duckdb.DuckDBPyConnection) -> frozenset[Day]:

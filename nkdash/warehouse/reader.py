@@ -1,5 +1,6 @@
 """Reading the published warehouse from many threads, always in its newest version."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,11 +11,23 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from nkdash.warehouse.errors import BrokenWarehouseError, NoWarehouseError, OldSchemaError
+from nkdash.home import home_path
+from nkdash.lake import LakePath, is_remote
+from nkdash.warehouse.errors import (
+    BrokenWarehouseError,
+    NoWarehouseError,
+    OldSchemaError,
+    WarehouseError,
+)
+from nkdash.warehouse.remote import Stored, cache_of, current, local_copy
 from nkdash.warehouse.snapshot import SCHEMA_VERSION, open_snapshot
-from nkdash.warehouse.versions import Published, broken, check_whole, current
+from nkdash.warehouse.versions import Published, broken, check_whole
 
 _DRAIN_SECONDS = 30.0
+# To ask S3 for the pointer costs money and some ten milliseconds.
+_REMOTE_POLL_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -31,11 +44,21 @@ class Warehouse:
 
     It looks at the pointer at most every ``poll_seconds``. When that has moved, it opens the new
     version; the old one closes with its last cursor.
+
+    A version on S3 is fetched into ``cache_dir`` (by default beside DAGSTER_HOME). There a thread
+    looks and fetches, every few seconds at most; the version before answers meanwhile, and as long
+    as S3 does not.
     """
 
-    def __init__(self, warehouse_dir: Path, poll_seconds: float = 1.0) -> None:
+    def __init__(
+        self, warehouse_dir: LakePath, poll_seconds: float = 1.0, cache_dir: Path | None = None
+    ) -> None:
         self._dir = warehouse_dir
+        self._cache_dir = cache_dir
+        self._looking: threading.Thread | None = None
         self._poll_seconds = poll_seconds
+        if is_remote(warehouse_dir):
+            self._poll_seconds = max(poll_seconds, _REMOTE_POLL_SECONDS)
         self._polled_at = float("-inf")
         self._anchor: _Anchor | None = None
         self._changed = threading.Condition()
@@ -86,20 +109,50 @@ class Warehouse:
         now = time.monotonic()
         if self._anchor and now - self._polled_at < self._poll_seconds:
             return self._anchor
-        published = self._look()
+        if self._anchor and is_remote(self._dir):
+            self._polled_at = now
+            if self._looking is None or not self._looking.is_alive():
+                self._looking = threading.Thread(target=self._look_aside, daemon=True)
+                self._looking.start()
+            return self._anchor
+        anchor = self._at(self._look())
+        self._polled_at = now
+        return anchor
+
+    def _look_aside(self) -> None:
+        """Look for a newer version and fetch it while others read the one before."""
+        try:
+            published = self._look()
+            with self._changed:
+                if self._anchor:
+                    self._at(published)
+        except WarehouseError as error:
+            _log.warning("no newer version of the warehouse can be had: %s", error)
+
+    def _at(self, published: Published) -> _Anchor:
         if self._anchor is None or self._anchor.published != published:
             self._anchor = self._open(published)
-        self._polled_at = now
         return self._anchor
 
     def _look(self) -> Published:
+        """The current version, as a local file."""
         published = current(self._dir)
         if published is None:
             raise NoWarehouseError(
                 f"nothing was published yet in {self._dir}: load some days (nkdash backfill), "
                 "then publish (nkdash publish)"
             )
-        return published
+        return self._fetched(published) if isinstance(published, Stored) else published
+
+    def _fetched(self, version: Stored) -> Published:
+        folder = cache_of(version.path.parent, self._cache_dir or default_cache())
+        try:
+            return local_copy(version, folder)
+        except BrokenWarehouseError:
+            # Publishes may have gone on and taken this version away since we looked.
+            if current(self._dir) == version:
+                raise
+            return self._look()
 
     def _open(self, published: Published) -> _Anchor:
         old = self._anchor
@@ -116,19 +169,30 @@ class Warehouse:
         self._anchor = None
         if old:
             self._close_if_unused(old)
+        again = True
         while True:
             try:
                 return _Anchor(published, _connect(published))
             except BrokenWarehouseError:
+                copied = is_remote(self._dir) and published.path.is_file()
+                if copied:
+                    # The copy was damaged on this disk: fetch it once more.
+                    published.path.unlink(missing_ok=True)
                 # Publishes may have gone on and taken this version away since we looked.
                 newer = self._look()
-                if newer == published:
+                if newer == published and not (copied and again):
                     raise
+                again = False
                 published = newer
 
     def _close_if_unused(self, anchor: _Anchor) -> None:
         if anchor.users == 0:
             anchor.connection.close()
+
+
+def default_cache() -> Path:
+    """Where versions on S3 are kept locally, unless told otherwise."""
+    return home_path().parent / "warehouse-cache"
 
 
 def _connect(published: Published) -> duckdb.DuckDBPyConnection:

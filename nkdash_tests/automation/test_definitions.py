@@ -88,26 +88,6 @@ def test_ranges_run_as_one(definitions: dg.Definitions) -> None:
         assert policy.max_partitions_per_run == 31
 
 
-def test_the_night_loads_yesterday_and_the_day_refreshes_today(
-    definitions: dg.Definitions,
-) -> None:
-    at = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)  # 02:00 on the 23rd in Jakarta
-    with dg.instance_for_test() as instance:
-        context = dg.build_schedule_context(
-            instance=instance,
-            scheduled_execution_time=at,
-            repository_def=definitions.get_repository_def(),
-        )
-        night = definitions.resolve_schedule_def("nightly")
-        assert isinstance(night, dg.ScheduleDefinition)
-        assert (night.cron_schedule, night.execution_timezone) == ("0 2 * * *", "Asia/Jakarta")
-        [request] = night.evaluate_tick(context).run_requests or []
-        assert request.partition_key == "2026-11-22"
-        today = definitions.resolve_schedule_def("intraday")
-        [request] = today.evaluate_tick(context).run_requests or []
-        assert request.partition_key == "2026-11-23"
-
-
 def test_schedules_run_unless_stopped(definitions: dg.Definitions) -> None:
     for name in ("nightly", "intraday"):
         schedule = definitions.resolve_schedule_def(name)

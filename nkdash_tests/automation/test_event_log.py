@@ -2,12 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from nkdash.automation.event_log import BatchingSqliteEventLogStorage
+from nkdash.automation.event_log_postgres import BatchingPostgresEventLogStorage
+from nkdash.home import with_postgres
+from nkdash_tests import postgres
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2026-03-01")
 RANGE = {
@@ -27,24 +32,32 @@ def numbers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)])
 
 
-@pytest.fixture(params=["stock", "batched"])
+SQLITE = """event_log_storage:
+  module: nkdash.automation.event_log
+  class: BatchingSqliteEventLogStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+"""
+
+
+@pytest.fixture(params=["stock", "batched", "postgres"])
 def instance(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dg.DagsterInstance]:
-    lines = "telemetry:\n  enabled: false\n"
-    if request.param == "batched":
-        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "10")
-        lines += (
-            "event_log_storage:\n"
-            "  module: nkdash.automation.event_log\n"
-            "  class: BatchingSqliteEventLogStorage\n"
-            "  config:\n    base_dir:\n      env: DAGSTER_HOME\n"
-        )
-    (tmp_path / "dagster.yaml").write_text(lines)
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    with dg.DagsterInstance.get() as instance:
-        is_ours = isinstance(instance.event_log_storage, BatchingSqliteEventLogStorage)
-        assert is_ours == (request.param == "batched")
+    lines = "telemetry: {enabled: false}\n"
+    expected: type = SqliteEventLogStorage
+    with ExitStack() as stack:
+        if request.param != "stock":
+            monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "10")
+        if request.param == "batched":
+            lines, expected = lines + SQLITE, BatchingSqliteEventLogStorage
+        if request.param == "postgres":
+            lines, expected = with_postgres(lines), BatchingPostgresEventLogStorage
+            address = stack.enter_context(postgres.server())
+            monkeypatch.setenv("DAGSTER_POSTGRES_URL", address)
+        (tmp_path / "dagster.yaml").write_text(lines)
+        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+        instance = stack.enter_context(dg.DagsterInstance.get())
+        assert type(instance.event_log_storage) is expected
         yield instance
 
 

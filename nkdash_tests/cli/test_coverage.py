@@ -1,7 +1,8 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from nkdash.cli.coverage import LoadedDay, coverage
+from nkdash.cli.coverage import coverage
+from nkdash.standing import LoadedDay
 
 ZONE = ZoneInfo("Asia/Jakarta")
 TODAY = date(2026, 11, 23)

@@ -162,6 +162,7 @@ def test_up_starts_all_three_and_sigterm_stops_them(odoo: SandboxServer, tmp_pat
 
 def test_no_setting_of_the_user_reaches_the_demo() -> None:
     users = {"ODOO_HOST": "erp", "odoo_db": "real", "NKDASH_COMPANIES": "7", "PATH": "/bin"}
+    users |= {"NKDASH_POSTGRES_URL_FILE": "/run/secrets/postgres_url"}
     assert isolated(users, {"ODOO_HOST": "127.0.0.1"}) == {
         "ODOO_HOST": "127.0.0.1",
         "PATH": "/bin",

@@ -29,6 +29,17 @@ def test_status_in_words_names_the_gap(loaded: Nkdash) -> None:
     assert "version 2" in answer.stdout
 
 
+def test_status_lists_days_that_are_there_but_not_right(loaded: Nkdash, tmp_path: Path) -> None:
+    assert json.loads(loaded("status", "--json").stdout)["wrong"] == []
+    shutil.copytree(Path(loaded.environment["DATA_LAKE_ROOT"]), tmp_path / "lake")
+    shutil.rmtree(tmp_path / "lake/star-schema/fact_sales" / f"date={YESTERDAY}")
+    elsewhere = {"DATA_LAKE_ROOT": str(tmp_path / "lake")}
+    [wrong] = json.loads(loaded("status", "--json", **elsewhere).stdout)["wrong"]
+    found = (wrong["dataset"], wrong["state"], wrong["first"], wrong["last"])
+    assert found == ("pos_order_lines", "outdated", YESTERDAY.isoformat(), YESTERDAY.isoformat())
+    assert f"pos_order_lines: outdated: {YESTERDAY}" in loaded("status", **elsewhere).stdout
+
+
 def test_status_of_nothing_says_how_to_begin(nkdash: Nkdash) -> None:
     answer = nkdash("status")
     assert answer.exit_code == 0

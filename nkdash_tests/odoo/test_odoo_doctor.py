@@ -16,6 +16,7 @@ FIELDS = {
     "res.currency": {"id": "integer", "name": "char"},
     "pos.order": {"id": "integer", "date_order": "datetime", "state": "selection"},
     "product.product": {"id": "integer", "name": "char"},
+    "ir.model.fields": {"id": "integer", "name": "char", "model": "char"},
 }
 NEEDS = {
     "pos.order": {"date_order": True, "state": True},
@@ -36,6 +37,7 @@ def records(**more: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
             {"id": 2, "date_order": "2026-08-25 18:30:00", "state": "done"},
         ],
         "product.product": [{"id": 1, "name": "Serum"}],
+        "ir.model.fields": [],
         **more,
     }
 
@@ -55,6 +57,7 @@ def examine(
         ("pos.order", "read_group"): day_beginning("2026-08-25 17:00:00"),
         ("pos.order", "check_access_rights"): False,
         ("product.product", "check_access_rights"): False,
+        ("res.users", "has_group"): False,
         **(answers or {}),
     }
 
@@ -228,7 +231,23 @@ def test_rights_to_write_are_only_noted(connect: Connect, major: int, method: st
     answers = {("pos.order", method): True, ("product.product", method): False}
     rights = examine(connect, major=major, answers=answers)["write rights"]
     assert rights.ok is None
-    assert "1 of 2 models" in rights.detail
+    assert rights.detail == "NKDash never writes, but may write, create, unlink: pos.order"
+    assert "docs/odoo-user.md" in rights.remedy
+
+
+def test_fields_that_groups_hide_are_told_from_those_that_odoo_lacks(connect: Connect) -> None:
+    needs = {
+        "pos.order": {"date_order": True, "employee_id": False},
+        "product.product": {"name": True, "standard_price": True},
+    }
+    known = {"name": "standard_price", "id": 7, "model": "product.product"}
+    data = records(**{"ir.model.fields": [known]})
+    found = examine(connect, needs=needs, data=data)
+    assert found["model product.product"].ok is False
+    assert "groups that see standard_price: this Odoo has them" in (
+        found["model product.product"].remedy
+    )
+    assert found["model pos.order"].remedy == "Not needed: these columns stay empty."
 
 
 def test_a_server_that_fails_halfway_is_reported_not_raised(connect: Connect) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from nkdash.automation.backfill import fail_dead_runs
+from nkdash.automation.dead_runs import fail_dead_runs
 from nkdash.lake import Layer, list_days, read_footer
 from nkdash.sandbox import SandboxServer
 from nkdash.settings import load_settings

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 
-from nkdash.automation.assets import WAREHOUSE
 from nkdash.automation.backfill import plan
-from nkdash.automation.schedules import snapshot
+from nkdash.automation.requests import WAREHOUSE
+from nkdash.automation.schedules import this_evening
 from nkdash.lake import Layer, days_present, read_footer
 from nkdash.lake.files import partition_path
 from nkdash_tests.pipeline.conftest import Pipeline
@@ -78,11 +78,9 @@ def test_the_snapshot_job_takes_the_snapshot_and_publishes(frozen: Pipeline) -> 
 
 
 def test_the_schedule_takes_todays_snapshot_and_lets_a_missed_one_go(frozen: Pipeline) -> None:
-    schedule = snapshot(frozen.settings)
-
     def tick(day: int) -> object:
         at = datetime(2026, 11, day, 16, 30, tzinfo=UTC)
-        return schedule(dg.build_schedule_context(scheduled_execution_time=at))
+        return this_evening(frozen.instance, frozen.settings, frozen.catalog, at)
 
     request = tick(23)
     assert isinstance(request, dg.RunRequest)

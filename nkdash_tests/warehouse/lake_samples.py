@@ -160,7 +160,7 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
     try:
         tables = connection.execute(
             "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
-            "WHERE table_name NOT IN ('warehouse_state', 'warehouse_manifest')"
+            "WHERE table_name NOT IN ('warehouse_state', 'warehouse_manifest', 'restatements')"
         ).fetchall()
         held = {
             name: connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall()
