@@ -78,9 +78,10 @@ class S3Server:
         self.requests.append(request)
         if f"Credential={KEY}/" not in environ.get("HTTP_AUTHORIZATION", ""):
             told = "The AWS Access Key Id you provided does not exist in our records."
-            return _refuse(environ, start, (403, "InvalidAccessKeyId", told))
+            _drain(environ)
+            return _refuse(start, (403, "InvalidAccessKeyId", told))
         if self.fault and (answer := self.fault(request)):
-            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            _drain(environ)
             return _refuse(start, answer)
         if self.lose and self.lose(request):
             # S3 does what it is asked, and the answer never arrives.
@@ -92,6 +93,11 @@ class S3Server:
             # The length that was promised stays: the client sees the connection end too early.
             return [whole[: len(whole) // 2]]
         return body
+
+
+def _drain(environ: dict[str, Any]) -> None:
+    """Read a body that nobody else reads."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
 
 
 def _refuse(start: Any, answer: Answer) -> list[bytes]:
