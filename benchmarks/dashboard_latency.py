@@ -23,7 +23,7 @@ import polars as pl
 from dashboard.app import create_app, warm_up
 from dashboard.data import queries
 from dashboard.data.queries import Selection
-from dashboard.periods import Grain, Period
+from nkdash.kpis.periods import Grain, Period
 from dashboard.state import TaxBasis
 from nkdash.catalog import load_catalog
 from nkdash.datasets import pos_order_lines, pos_payments

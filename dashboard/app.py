@@ -64,7 +64,7 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
     orchestrator, store = Orchestrator(settings, catalog), Store(settings.state_dir)
     callbacks.register(app, Server(settings, data, pages, catalog, orchestrator, store))
     guard(server, settings)
-    add_export(server, settings, data)
+    add_export(server, settings, data, pages)
     _add_health(server, data)
     _localise(app)
     return app

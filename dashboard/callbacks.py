@@ -17,17 +17,18 @@ from dashboard import tables
 from dashboard.components import filters, shell
 from dashboard.components.parts import attributes, explain_button, icon, message
 from dashboard.context import Context, open_context
-from dashboard.data import queries
+from dashboard.data import queries, sales
 from dashboard.data.session import Data
 from dashboard.explain import explain
 from dashboard.i18n import Texts, texts
 from dashboard.orchestrator import Orchestrator
-from dashboard.sections import Page, Section
+from dashboard.sections import Page, Section, all_tables
 from dashboard.state import parse
 from dashboard.store import Store
 from dashboard.tokens import grid_theme
 from nkdash.catalog import Catalog
 from nkdash.clock import today
+from nkdash.kpis.selection import FILTERS
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
 
@@ -50,6 +51,10 @@ class Server:
     def page(self, path: str | None) -> Page | None:
         """The page at a path."""
         return next((p for p in self.pages if p.path == (path or "/")), None)
+
+    def table(self, name: str) -> tables.Table:
+        """The table of that name. Raises KeyError."""
+        return all_tables(self.pages)[name]
 
     def context(self, search: str | None, path: str | None) -> AbstractContextManager[Context]:
         """A context for a URL, in the reader's language."""
@@ -114,7 +119,7 @@ def _skeleton(t: Texts, page: Page, tab: str, sort: str, drawn: Sequence[Any] | 
     if drawn is not None:
         sections = [*drawn]
     table = page.tables.get(tab)
-    return [heading, tabs, *sections, *([_grid(t, tables.TABLES[table], sort)] if table else [])]
+    return [heading, tabs, *sections, *([_grid(t, table, sort)] if table else [])]
 
 
 def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
@@ -181,12 +186,13 @@ def _controls(app: Dash, server: Server) -> None:
         t = language()
         state = parse(search)
         period = state.period(today(server.settings))
+        page = server.page(path)
         chips: list[Any] = []
         as_of: Any = ""
         company = state.company
         try:
             with server.context(search, path) as c:
-                state, chips = c.state, filters.chips(c)
+                state, chips = c.state, filters.chips(c, page.filters if page else FILTERS)
                 fresh = c.session.frame(queries.freshness(c.today)).to_dicts()[0]
                 as_of = t("as_of", moment=c.moment(fresh["as_of"]))
                 company = state.company or c.names.default_company
@@ -267,7 +273,7 @@ def _options(app: Dash, server: Server) -> None:
         t = language()
         try:
             with server.context("", "/") as c:
-                offered = [filters.options(c.names, key) for key in filters.PICKED]
+                offered = [filters.options(t, c.names, key) for key in filters.PICKED]
                 companies = filters.company_options(t, c.names)
         except (WarehouseError, duckdb.Error):
             return (*([] for _ in filters.PICKED), [], True)
@@ -349,7 +355,7 @@ def _table(app: Dash, server: Server) -> None:
         def inside(c: Context) -> Any:
             if not c.coverage.loaded:
                 return _nothing_loaded(c)
-            table = tables.TABLES[frames[0]["table"]]
+            table = server.table(frames[0]["table"])
             _, total = tables.block(c, table, 0, 0, table.sort, {})
             return html.Header(
                 [
@@ -395,7 +401,7 @@ def _table(app: Dash, server: Server) -> None:
     ) -> Any:
         if not asked or not frames:
             return no_update
-        table = tables.TABLES[frames[0]["table"]]
+        table = server.table(frames[0]["table"])
         model = asked.get("sortModel") or []
         sort = ("-" if model[0]["sort"] == "desc" else "") + model[0]["colId"] if model else ""
         try:
@@ -422,7 +428,9 @@ def _dialogs(app: Dash, server: Server) -> None:
         prevent_initial_call=True,
     )
     def explanation(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
-        return _guarded(server, search, path, lambda c: explain(c, str(asked["what"]))), True
+        return _guarded(
+            server, search, path, lambda c: explain(c, server.pages, str(asked["what"]))
+        ), True
 
     @app.callback(
         Output("lines-body", "children"),
@@ -434,7 +442,7 @@ def _dialogs(app: Dash, server: Server) -> None:
     )
     def lines(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
         def inside(c: Context) -> Any:
-            query = queries.transaction_lines(str(asked["txn_key"]), c.selection.companies)
+            query = sales.transaction_lines(str(asked["txn_key"]), c.selection.companies)
             return _lines(c, c.session.frame(query).to_dicts())
 
         return _guarded(server, search, path, inside), True

@@ -9,14 +9,14 @@ from functools import cached_property
 from dashboard import format as fmt
 from dashboard.data import dimensions, queries
 from dashboard.data.dimensions import Dimensions
-from dashboard.data.queries import Selection
 from dashboard.data.session import Data, Session
 from dashboard.format import Currency
 from dashboard.i18n import Texts
-from dashboard.kpis import Kpi, Unit
-from dashboard.periods import Period
 from dashboard.state import Problem, State
 from nkdash.clock import days_between, today
+from nkdash.kpis.model import Kpi, Unit
+from nkdash.kpis.periods import Period
+from nkdash.kpis.selection import Ids, Selection
 from nkdash.settings import Settings
 
 
@@ -70,9 +70,9 @@ class Context:
     @cached_property
     def selection(self) -> Selection:
         """The sales that are meant."""
-        filters = dict(self.state.filters)
+        filters: dict[str, Ids] = dict(self.state.filters)
         if "category" in filters:
-            whole = set().union(*(self.names.below(i) for i in filters["category"]))
+            whole = set().union(*(self.names.below(i) for i in self.state.category))
             filters["category"] = tuple(sorted(whole))
         companies, _ = self.names.reach(self.state.company)
         return Selection(self.period, self.base, companies, filters, self.state.tax)
@@ -123,6 +123,8 @@ class Context:
                 return fmt.count(number, 2)
             case Unit.RATIO:
                 return fmt.percent(number)
+            case Unit.DAYS:
+                return self.t("unit.days", count=fmt.count(number, 1))
 
     def day(self, value: date) -> str:
         """A date as it reads."""
@@ -139,10 +141,12 @@ class Context:
         local = utc.replace(tzinfo=UTC).astimezone(self.settings.zone)
         return fmt.moment(local, self.t("months"))
 
-    def label(self, kind: str, record: int | None) -> str:
+    def label(self, kind: str, record: int | str | None) -> str:
         """The name of a store, brand, …; words where there is none."""
         if record is None:
             return self.t(f"none.{kind}")
+        if isinstance(record, str):
+            return self.t(f"{kind}.{record}")
         known = self.names.names.get(kind)
         if known is None:
             rows = self.session.frame(queries.names(kind, (record,))).to_dicts()

@@ -1,13 +1,16 @@
 """CSV of a whole table: every row of the query behind it, as numbers, in the order shown."""
 
+from collections.abc import Sequence
+
 import polars as pl
 from flask import Flask, Response, abort, request
 
 from dashboard.context import open_context
 from dashboard.data.session import Data
 from dashboard.i18n import texts
+from dashboard.sections import Page, all_tables
 from dashboard.state import parse
-from dashboard.tables import TABLES, whole
+from dashboard.tables import whole
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
 
@@ -15,17 +18,18 @@ from nkdash.warehouse import WarehouseError
 _FORMULA = r"^[=+\-@\t\r]"
 
 
-def add_export(server: Flask, settings: Settings, data: Data) -> None:
+def add_export(server: Flask, settings: Settings, data: Data, pages: Sequence[Page]) -> None:
     """Serve /export/<table>.csv with the page's own query string."""
 
     @server.get("/export/<name>.csv")
     def export(name: str) -> Response:
-        if name not in TABLES:
+        table = all_tables(pages).get(name)
+        if table is None:
             abort(404)
         state = parse(request.query_string.decode())
         try:
             with open_context(settings, data, texts("en"), "/sales", state) as ctx:
-                frame = whole(ctx, TABLES[name], state.sort)
+                frame = whole(ctx, table, state.sort)
                 first, last = ctx.period.first, ctx.period.last
         except WarehouseError as error:
             return Response(f"{error}\n", status=503, mimetype="text/plain")

@@ -7,35 +7,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote
 
-from dashboard.periods import Comparison, Grain, Period, Preset, base_period, preset_period
-
-FILTERS = (
-    "store",
-    "category",
-    "brand",
-    "principal",
-    "cashier",
-    "method",
-    "product",
-    "customer",
-)
-"""Filters by record id; each is a query parameter and a field of State."""
+from nkdash.kpis.model import TaxBasis
+from nkdash.kpis.periods import Comparison, Grain, Period, Preset, base_period, preset_period
+from nkdash.kpis.selection import FILTERS, Ids
 
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 MOST_IDS = 200
+SOURCES = {"pos", "invoice"}
 _CALENDAR = re.compile(r"20\d\d-(0[1-9]|1[0-2]|q[1-4])")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-
-class TaxBasis(StrEnum):
-    """Whether revenue holds the tax."""
-
-    IN = "in"
-    EX = "ex"
 
 
 @dataclass(frozen=True)
@@ -66,10 +49,12 @@ class State:
     category: tuple[int, ...] = ()
     brand: tuple[int, ...] = ()
     principal: tuple[int, ...] = ()
+    vendor: tuple[int, ...] = ()
     cashier: tuple[int, ...] = ()
     method: tuple[int, ...] = ()
     product: tuple[int, ...] = ()
     customer: tuple[int, ...] = ()
+    source: tuple[str, ...] = ()
     tab: str = ""
     sort: str = ""
     calendar: str = ""
@@ -91,9 +76,9 @@ class State:
             changes["preset"] = Preset.CUSTOM
         return replace(self, **changes)
 
-    def toggled(self, key: str, record: int) -> Self:
+    def toggled(self, key: str, record: int | str) -> Self:
         """With the id added to the filter ``key``, or taken out where it is in."""
-        ids: tuple[int, ...] = getattr(self, key)
+        ids: Ids = getattr(self, key)
         changed = tuple(i for i in ids if i != record) if record in ids else (*ids, record)
         return self.with_(**{key: tuple(sorted(changed))})
 
@@ -102,7 +87,7 @@ class State:
         return self.with_(company=None, **dict.fromkeys(FILTERS, ()))
 
     @property
-    def filters(self) -> Mapping[str, tuple[int, ...]]:
+    def filters(self) -> Mapping[str, Ids]:
         """The filters that are set."""
         return {key: ids for key in FILTERS if (ids := getattr(self, key))}
 
@@ -178,6 +163,10 @@ def _value(key: str, text: str) -> dict[str, Any]:
             if not _CALENDAR.fullmatch(text):
                 raise ValueError(text)
             return {key: text}
+        case "source":
+            if not set(text.split(",")) <= SOURCES:
+                raise ValueError(text)
+            return {key: tuple(sorted(set(text.split(","))))}
         case _ if key in FILTERS:
             ids = sorted({_identifier(part) for part in text.split(",")})
             if len(ids) > MOST_IDS:

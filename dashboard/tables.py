@@ -1,4 +1,7 @@
-"""The tables: columns, the question behind each, and one block of rows sorted on the server."""
+"""Tables: columns, the question behind, one block of rows sorted and filtered on the server.
+
+A page declares its own tables beside its sections.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,9 +12,7 @@ import polars as pl
 
 from dashboard import format as fmt
 from dashboard.context import Context
-from dashboard.data import queries
-from dashboard.data.queries import Selection
-from dashboard.data.session import Query
+from nkdash.kpis.model import Query
 
 BLOCK = 100
 _TEXT_FILTERS = {"contains": "contains(lower(CAST({column} AS VARCHAR)), lower(${name}))"}
@@ -45,59 +46,8 @@ class Table:
     key: str
     sort: str
     columns: tuple[Column, ...]
-    query: Callable[[Selection], Query]
+    query: Callable[[Context], Query]
     href: Callable[[Context, Mapping[str, Any]], str] | None = None
-
-
-def _of_product(ctx: Context, row: Mapping[str, Any]) -> str:
-    only = ctx.state.with_(product=(row["product_id"],), tab="summary", sort="", metric="")
-    return ctx.href(only)
-
-
-TABLES = {
-    table.name: table
-    for table in (
-        Table(
-            "products",
-            key="product_id",
-            sort="-net_revenue",
-            columns=(
-                Column("name", "text", 230, grows=True),
-                Column("net_revenue", "money", 140),
-                Column("share", "ratio", 80),
-                Column("items_sold", "count", 100),
-                Column("items_returned", "count", 100),
-                Column("average_selling_price", "money", 120),
-                Column("discounts", "money", 120),
-                Column("returns", "money", 115),
-                Column("sku", "text", 130),
-                Column("category", "text", 120),
-                Column("brand", "text", 140),
-            ),
-            query=queries.products,
-            href=_of_product,
-        ),
-        Table(
-            "transactions",
-            key="txn_key",
-            sort="-ordered_at_local",
-            columns=(
-                Column("ordered_at_local", "moment", 165),
-                Column("net_revenue", "money", 130),
-                Column("store", "text", 140),
-                Column("order_ref", "text", 170, grows=True),
-                Column("cashier", "text", 130),
-                Column("customer", "text", 150),
-                Column("lines", "count", 80),
-                Column("items", "count", 80),
-                Column("gross_sales", "money", 120),
-                Column("discounts", "money", 115),
-                Column("returns", "money", 105),
-            ),
-            query=queries.transactions,
-        ),
-    )
-}
 
 
 def order(table: Table, sort: str) -> tuple[str, bool]:
@@ -111,7 +61,7 @@ def block(
     ctx: Context, table: Table, first: int, last: int, sort: str, filters: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], int]:
     """Rows ``first`` to ``last`` (exclusive) as they read, and how many there are in all."""
-    inner = table.query(ctx.selection)
+    inner = table.query(ctx)
     where, params = _where(table, filters)
     total = Query(
         f"SELECT count(*) AS n FROM ({inner.sql}) AS t{where}", {**inner.params, **params}
@@ -127,7 +77,7 @@ def block(
 
 def whole(ctx: Context, table: Table, sort: str) -> pl.DataFrame:
     """Every row, unformatted, in order; for the export."""
-    inner = table.query(ctx.selection)
+    inner = table.query(ctx)
     return ctx.session.frame(
         Query(f"SELECT * FROM ({inner.sql}) AS t{_order_by(table, sort)}", inner.params)
     )

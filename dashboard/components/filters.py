@@ -1,5 +1,6 @@
 """The filter controls: the bar in sight, the drawer with all of them, the chips of what is set."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -9,10 +10,12 @@ from dashboard.components.parts import attributes, icon
 from dashboard.context import Context
 from dashboard.data.dimensions import Dimensions
 from dashboard.i18n import Texts
-from dashboard.periods import Comparison, Period, Preset
-from dashboard.state import DEFAULTS, FILTERS, State, TaxBasis
+from dashboard.state import DEFAULTS, SOURCES, State
+from nkdash.kpis.model import TaxBasis
+from nkdash.kpis.periods import Comparison, Period, Preset
+from nkdash.kpis.selection import FILTERS
 
-PICKED = ("store", "category", "brand", "principal", "cashier", "method")
+PICKED = ("store", "category", "brand", "principal", "vendor", "cashier", "method", "source")
 """Filters with a control; product and customer are set by a click."""
 
 
@@ -179,8 +182,10 @@ def resolved(state: State, period: Period, company: int | None) -> dict[str, Any
     }
 
 
-def options(names: Dimensions, key: str) -> list[dict[str, str]]:
+def options(t: Texts, names: Dimensions, key: str) -> list[dict[str, str]]:
     """What a control offers; stores, cashiers and methods only where they occur in the data."""
+    if key == "source":
+        return [{"value": name, "label": t(f"source.{name}")} for name in sorted(SOURCES)]
     sold = names.sold.get(key)
     return [
         {"value": str(record), "label": name}
@@ -203,8 +208,8 @@ def company_options(t: Texts, names: Dimensions) -> list[dict[str, str]]:
     ]
 
 
-def chips(ctx: Context) -> list[html.A]:
-    """A link for each filter that is set, which takes it out."""
+def chips(ctx: Context, applied: Sequence[str]) -> list[html.A]:
+    """A link for each filter that is set, which takes it out; quiet where the page ignores it."""
     state = ctx.state
     found = []
     if state.company is not None:
@@ -212,7 +217,13 @@ def chips(ctx: Context) -> list[html.A]:
         found.append(_chip(ctx, ctx.t("filter.company"), name, state.with_(company=None)))
     for key, ids in state.filters.items():
         found += [
-            _chip(ctx, ctx.t(f"filter.{key}"), ctx.label(key, i), state.toggled(key, i))
+            _chip(
+                ctx,
+                ctx.t(f"filter.{key}"),
+                ctx.label(key, i),
+                state.toggled(key, i),
+                applied=key in applied,
+            )
             for i in ids
         ]
     if state.tax is TaxBasis.EX:
@@ -221,10 +232,11 @@ def chips(ctx: Context) -> list[html.A]:
     return found
 
 
-def _chip(ctx: Context, kind: str, name: str, without: State) -> html.A:
+def _chip(ctx: Context, kind: str, name: str, without: State, *, applied: bool = True) -> html.A:
+    words = ctx.t("filter.remove", what=f"{kind}: {name}")
     return html.A(
         [html.Span(kind, className="chip-kind"), html.Span(name, className="chip-name"), icon("x")],
         href=ctx.href(without),
-        className="chip",
-        title=ctx.t("filter.remove", what=f"{kind}: {name}"),
+        className="chip" if applied else "chip idle",
+        title=words if applied else f"{ctx.t('filter.idle')} {words}",
     )

@@ -9,7 +9,7 @@ from dash import html
 from dashboard import format as fmt
 from dashboard.context import Context
 from dashboard.i18n import Texts
-from dashboard.kpis import Good
+from nkdash.kpis.model import Good
 
 Children = Any
 

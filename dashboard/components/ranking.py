@@ -9,7 +9,7 @@ from dash import html
 from dashboard import format as fmt
 from dashboard.components.parts import attributes, change
 from dashboard.context import Context
-from dashboard.kpis import Good
+from nkdash.kpis.model import Good
 
 TOP = 8
 Amounts = Mapping[int | None, float]
@@ -23,13 +23,13 @@ class Ranks:
     base: Amounts
 
 
-def ranks(frame: pl.DataFrame, column: str) -> Ranks:
-    """From a breakdown: columns period, id and ``column``."""
-    return Ranks(_by_id(frame, "now", column), _by_id(frame, "base", column))
+def ranks(frame: pl.DataFrame, by: str, column: str) -> Ranks:
+    """From a measure: columns period, ``by`` (ids) and ``column``."""
+    return Ranks(_by_id(frame, "now", by, column), _by_id(frame, "base", by, column))
 
 
-def _by_id(frame: pl.DataFrame, period: str, column: str) -> dict[int | None, float]:
-    rows = frame.filter(pl.col("period") == period).select("id", column).iter_rows()
+def _by_id(frame: pl.DataFrame, period: str, by: str, column: str) -> dict[int | None, float]:
+    rows = frame.filter(pl.col("period") == period).select(by, column).iter_rows()
     return {key: float(value) for key, value in rows if value is not None}
 
 

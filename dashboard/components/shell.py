@@ -141,6 +141,7 @@ def nav_links(t: Texts, pages: Sequence[Page], state: State, path: str) -> list[
             **attributes(aria_current="page" if p.path == path else None),
         )
         for p in pages
+        if p.in_nav
     ]
 
 

@@ -9,7 +9,8 @@ from dashboard import format as fmt
 from dashboard.charts import sparkline
 from dashboard.components.parts import attributes, change, explain_button
 from dashboard.context import Context
-from dashboard.kpis import KPIS, Basis, Kpi, Unit
+from nkdash.kpis.model import Basis, Kpi, Unit
+from nkdash.kpis.registry import kpi as kpi_of
 
 Row = Mapping[str, fmt.Number | None]
 
@@ -28,8 +29,8 @@ def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str) 
         [
             _tile(
                 ctx,
-                KPIS[name],
-                _known_zero(KPIS[name], now.get(name)),
+                kpi_of(name),
+                _known_zero(kpi_of(name), now.get(name)),
                 base.get(name) if ctx.comparable else None,
                 [None if v is None else float(v) for v in buckets.get_column(name).to_list()],
                 name == chosen,
@@ -119,5 +120,7 @@ def tax_words(ctx: Context, kpi: Kpi) -> str:
             return ctx.t(f"tax.{ctx.state.tax}")
         case Basis.TAX_IN:
             return ctx.t("tax.in")
+        case Basis.TAX_EX:
+            return ctx.t("tax.ex")
         case Basis.NONE:
             return ""

@@ -13,8 +13,8 @@ from dashboard import format as fmt
 from dashboard.components.parts import card, choice
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context
-from dashboard.kpis import Kpi
-from dashboard.periods import Grain, Period, trend_grain
+from nkdash.kpis.model import Kpi
+from nkdash.kpis.periods import Grain, Period, trend_grain
 
 
 def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
@@ -53,7 +53,7 @@ def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
             [k for k in keys if k],
             className="hint bars" if len(drawn) <= charts.BARS_UP_TO else "hint",
         ),
-        explain=f"trend:{kpi.name}",
+        explain=f"kpi:{kpi.name}",
         actions=grains,
         wide=True,
     )

@@ -6,8 +6,9 @@ from importlib.resources import files
 
 import polars as pl
 
-from dashboard.data.session import Query, Session
+from dashboard.data.session import Session
 from dashboard.format import RUPIAH, Currency, currency
+from nkdash.kpis.model import Query
 
 _TABLES = {
     "company": "SELECT company_id AS id, name FROM dim_companies ORDER BY id",
@@ -17,6 +18,10 @@ _TABLES = {
     "principal": (
         "SELECT DISTINCT principal_id AS id, principal AS name FROM dim_products "
         "WHERE principal_id IS NOT NULL ORDER BY name"
+    ),
+    "vendor": (
+        "SELECT DISTINCT v.vendor_id AS id, p.name FROM product_vendors AS v "
+        "LEFT JOIN dim_partners AS p ON p.partner_id = v.vendor_id ORDER BY name"
     ),
     "method": "SELECT payment_method_id AS id, name FROM dim_payment_methods ORDER BY name",
 }

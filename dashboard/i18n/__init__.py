@@ -1,10 +1,15 @@
-"""The texts of the dashboard, one catalogue a language; English is complete and the fallback."""
+"""The texts of the dashboard: all files of a language's folder; English is the fallback.
+
+Titles and words of KPIs are in their registry, and only their translations here.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from nkdash.kpis.registry import kpis
 
 LANGUAGES = {"en": "English", "id": "Bahasa Indonesia"}
 DEFAULT_LANGUAGE = "en"
@@ -33,5 +38,10 @@ def texts(language: str) -> Texts:
 
 
 def _read(language: str) -> dict[str, str]:
-    text = files(__name__).joinpath(f"{language}.json").read_text(encoding="utf-8")
-    return dict(json.loads(text))
+    found: dict[str, str] = {}
+    for file in sorted(files(__name__).joinpath(language).iterdir(), key=lambda f: f.name):
+        found |= json.loads(file.read_text(encoding="utf-8"))
+    if language == DEFAULT_LANGUAGE:
+        for name, kpi in kpis().items():
+            found |= {f"kpi.{name}.title": kpi.title, f"kpi.{name}.words": kpi.words}
+    return found

@@ -44,7 +44,6 @@ def page() -> Page:
         icon="activity",
         order=9,
         tabs={"days": (), "log": ()},
-        tables={},
         own=Own(frame, register),
     )
 

@@ -10,10 +10,9 @@ from dashboard.components.tiles import tiles
 from dashboard.components.trend import trend_card
 from dashboard.components.trust import trust
 from dashboard.context import Context
-from dashboard.data import queries
-from dashboard.kpis import KPIS
-from dashboard.periods import trend_grain
 from dashboard.sections import Page, Section
+from nkdash.kpis.periods import trend_grain
+from nkdash.kpis.registry import kpi, measure, trend
 
 HEADLINE = (
     "net_revenue",
@@ -31,21 +30,21 @@ RANKED = ("net_revenue",)
 def headline(ctx: Context) -> Any:
     """Trust strip, tiles and the trend of the chosen KPI: one query."""
     grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(queries.trend(ctx.selection, (*HEADLINE, "provisional_share"), grain))
+    frame = ctx.session.frame(trend((*HEADLINE, "provisional_share"), ctx.selection, grain))
     chosen = ctx.state.metric if ctx.state.metric in HEADLINE else HEADLINE[0]
     return [
         trust(ctx, frame),
         tiles(ctx, HEADLINE, frame, chosen),
         empty_selection(ctx)
         if nothing_sold(frame)
-        else html.Div(trend_card(ctx, KPIS[chosen], frame), className="grid"),
+        else html.Div(trend_card(ctx, kpi(chosen), frame), className="grid"),
     ]
 
 
 def rankings(ctx: Context) -> Any:
     """Stores and root categories by net revenue."""
-    stores = ctx.session.frame(queries.breakdown(ctx.selection, "store", RANKED))
-    roots = ctx.session.frame(queries.product_breakdown(ctx.selection, "root_category", RANKED))
+    stores = ctx.session.frame(measure(RANKED, ctx.selection, ("store",)))
+    roots = ctx.session.frame(measure(RANKED, ctx.selection, ("root_category",)))
     if nothing_sold(stores):
         return []
     return html.Div(
@@ -53,16 +52,16 @@ def rankings(ctx: Context) -> Any:
             card(
                 ctx,
                 ctx.t("card.stores"),
-                ranking(ctx, "store", ranks(stores, "net_revenue")),
+                ranking(ctx, "store", ranks(stores, "store", "net_revenue")),
                 hint=ctx.t("card.click_filters"),
-                explain="breakdown:store",
+                explain="overview.store",
             ),
             card(
                 ctx,
                 ctx.t("card.root_categories"),
-                ranking(ctx, "category", ranks(roots, "net_revenue")),
+                ranking(ctx, "category", ranks(roots, "root_category", "net_revenue")),
                 hint=ctx.t("card.click_filters"),
-                explain="breakdown:root_category",
+                explain="overview.root_category",
             ),
         ],
         className="grid",
@@ -82,5 +81,8 @@ def page() -> Page:
                 Section("overview-rankings", rankings, 320),
             )
         },
-        tables={},
+        explains={
+            "store": lambda ctx: measure(RANKED, ctx.selection, ("store",)),
+            "root_category": lambda ctx: measure(RANKED, ctx.selection, ("root_category",)),
+        },
     )

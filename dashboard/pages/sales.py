@@ -1,5 +1,7 @@
 """Sales: by time, store, cashier, hour, payment, category, brand, product; discounts, returns."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from dash import html
@@ -10,11 +12,13 @@ from dashboard.components.ranking import ranking, ranks
 from dashboard.components.tiles import tiles
 from dashboard.components.trend import trend_card
 from dashboard.context import Context
-from dashboard.data import queries
-from dashboard.data.session import Query
-from dashboard.kpis import KPIS
-from dashboard.periods import trend_grain
+from dashboard.data import sales
 from dashboard.sections import Page, Section
+from dashboard.tables import Column, Table
+from nkdash.kpis.model import Query
+from nkdash.kpis.periods import trend_grain
+from nkdash.kpis.registry import kpi, measure, trend
+from nkdash.kpis.sales import PRODUCT_FILTERS
 
 SUMMARY = (
     "gross_sales",
@@ -37,17 +41,64 @@ LEAKS = (
     "lines_per_basket",
 )
 RANKED = ("net_revenue",)
+RANKED_BY = ("store", "cashier", "category", "brand", "principal")
+
+
+def _of_product(ctx: Context, row: Mapping[str, Any]) -> str:
+    only = ctx.state.with_(product=(row["product_id"],), tab="summary", sort="", metric="")
+    return ctx.href(only)
+
+
+PRODUCTS = Table(
+    "products",
+    key="product_id",
+    sort="-net_revenue",
+    columns=(
+        Column("name", "text", 230, grows=True),
+        Column("net_revenue", "money", 140),
+        Column("share", "ratio", 80),
+        Column("items_sold", "count", 100),
+        Column("items_returned", "count", 100),
+        Column("average_selling_price", "money", 120),
+        Column("discounts", "money", 120),
+        Column("returns", "money", 115),
+        Column("sku", "text", 130),
+        Column("category", "text", 120),
+        Column("brand", "text", 140),
+    ),
+    query=lambda ctx: sales.products(ctx.selection),
+    href=_of_product,
+)
+TRANSACTIONS = Table(
+    "transactions",
+    key="txn_key",
+    sort="-ordered_at_local",
+    columns=(
+        Column("ordered_at_local", "moment", 165),
+        Column("net_revenue", "money", 130),
+        Column("store", "text", 140),
+        Column("order_ref", "text", 170, grows=True),
+        Column("cashier", "text", 130),
+        Column("customer", "text", 150),
+        Column("lines", "count", 80),
+        Column("items", "count", 80),
+        Column("gross_sales", "money", 120),
+        Column("discounts", "money", 115),
+        Column("returns", "money", 105),
+    ),
+    query=lambda ctx: sales.transactions(ctx.selection),
+)
 
 
 def _tiles_and_trend(ctx: Context, names: tuple[str, ...], default: str) -> Any:
     grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(queries.trend(ctx.selection, names, grain))
+    frame = ctx.session.frame(trend(names, ctx.selection, grain))
     chosen = ctx.state.metric if ctx.state.metric in names else default
     return [
         tiles(ctx, names, frame, chosen),
         empty_selection(ctx)
         if nothing_sold(frame)
-        else html.Div(trend_card(ctx, KPIS[chosen], frame), className="grid"),
+        else html.Div(trend_card(ctx, kpi(chosen), frame), className="grid"),
     ]
 
 
@@ -66,30 +117,38 @@ def people(ctx: Context) -> Any:
     return _rankings(
         ctx,
         [
-            ("store", queries.breakdown(ctx.selection, "store", RANKED), "card.stores"),
-            ("cashier", queries.breakdown(ctx.selection, "cashier", RANKED), "card.cashiers"),
+            ("store", ranked(ctx, "store"), "card.stores"),
+            ("cashier", ranked(ctx, "cashier"), "card.cashiers"),
         ],
     )
 
 
 def mix(ctx: Context) -> Any:
     """Category, brand, principal by net revenue, and how it was paid."""
-    by_product = [
-        (by, queries.product_breakdown(ctx.selection, by, RANKED), f"card.{by}")
-        for by in ("category", "brand", "principal")
-    ]
+    by_product = [(by, ranked(ctx, by), f"card.{by}") for by in ("category", "brand", "principal")]
     return _rankings(ctx, by_product, payments(ctx))
+
+
+def ranked(ctx: Context, by: str) -> Query:
+    """Net revenue by a dimension."""
+    return measure(RANKED, ctx.selection, (by,))
+
+
+def paid(ctx: Context) -> Query:
+    """Payments by method."""
+    return measure(("payments",), ctx.selection, ("method",))
 
 
 def payments(ctx: Context) -> Any:
     """The payment mix, from payments with the change netted, never from lines."""
-    frame = ctx.session.frame(queries.payments(ctx.selection))
+    frame = ctx.session.frame(paid(ctx))
+    by_product = ctx.selection.has(*PRODUCT_FILTERS)
     return card(
         ctx,
         ctx.t("card.payments"),
-        ranking(ctx, "method", ranks(frame, "amount")),
-        hint=ctx.t("card.payments_whole" if ctx.selection.by_product else "card.payments_hint"),
-        explain="payments:",
+        ranking(ctx, "method", ranks(frame, "method", "payments")),
+        hint=ctx.t("card.payments_whole" if by_product else "card.payments_hint"),
+        explain="sales.payments",
     )
 
 
@@ -102,9 +161,9 @@ def _rankings(ctx: Context, asked: list[tuple[str, Query, str]], *further: Any) 
             card(
                 ctx,
                 ctx.t(title),
-                ranking(ctx, kind, ranks(frame, "net_revenue")),
+                ranking(ctx, kind, ranks(frame, kind, "net_revenue")),
                 hint=ctx.t("card.click_filters"),
-                explain=f"breakdown:{kind}",
+                explain=f"sales.{kind}",
             )
             for kind, frame, title in frames
         ]
@@ -115,7 +174,7 @@ def _rankings(ctx: Context, asked: list[tuple[str, Query, str]], *further: Any) 
 
 def when(ctx: Context) -> Any:
     """Weekday by hour, an average per open store-hour."""
-    frame = ctx.session.frame(queries.heatmap(ctx.selection))
+    frame = ctx.session.frame(sales.heatmap(ctx.selection))
     if frame.is_empty():
         return empty_selection(ctx)
     return html.Div(
@@ -124,7 +183,7 @@ def when(ctx: Context) -> Any:
             ctx.t("heat.title"),
             heat_table(ctx, frame),
             hint=ctx.t("heat.hint", days=ctx.days(ctx.period), tax=ctx.t(f"tax.{ctx.state.tax}")),
-            explain="heatmap:",
+            explain="sales.heatmap",
             wide=True,
         ),
         className="grid",
@@ -149,5 +208,11 @@ def page() -> Page:
             "discounts": (Section("sales-discounts", leaks, 580),),
             "transactions": (),
         },
-        tables={"products": "products", "transactions": "transactions"},
+        tables={"products": PRODUCTS, "transactions": TRANSACTIONS},
+        explains={
+            **{by: partial(ranked, by=by) for by in RANKED_BY},
+            "payments": paid,
+            "heatmap": lambda ctx: sales.heatmap(ctx.selection),
+        },
+        rows=dict.fromkeys(("sales", "payments", "overview"), "transactions"),
     )

@@ -23,11 +23,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import dashboard.pages
 from dashboard import tables
 from dashboard.app import create_app, warm_up
 from dashboard.context import Context
 from dashboard.explain import explain
 from dashboard.export import safe
+from dashboard.pages import sales
+from dashboard.sections import Page, all_tables
+from nkdash.discovery import offers
+from nkdash.kpis.registry import kpis
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 from nkdash_tests.dashboard.shop import Shop, publish_shop, settings
@@ -204,7 +209,7 @@ def test_only_text_that_a_spreadsheet_would_run_is_quoted() -> None:
 
 
 def test_blocks_of_a_table_are_sorted_filtered_and_paged_on_the_server(look: Look) -> None:
-    table = tables.TABLES["transactions"]
+    table = sales.TRANSACTIONS
     with look("?range=2026-09-25..2026-11-22") as ctx:
         whole = tables.whole(ctx, table, "net_revenue")
         first, total = tables.block(ctx, table, 0, 10, "net_revenue", {})
@@ -225,31 +230,28 @@ def test_blocks_of_a_table_are_sorted_filtered_and_paged_on_the_server(look: Loo
 
 
 def test_a_sort_that_names_no_column_is_the_tables_own(look: Look) -> None:
-    table = tables.TABLES["products"]
+    table = sales.PRODUCTS
     assert tables.order(table, "-nonsense") == ("net_revenue", True)
     assert tables.order(table, "name") == ("name", False)
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        "kpi:net_revenue",
-        "trend:discount_rate",
-        "breakdown:store",
-        "breakdown:cashier",
-        "breakdown:category",
-        "breakdown:root_category",
-        "breakdown:brand",
-        "breakdown:principal",
-        "payments:",
-        "heatmap:",
-        "table:products",
-        "table:transactions",
-    ],
-)
+def _pages() -> tuple[Page, ...]:
+    return tuple(make() for make in offers(dashboard.pages, "page"))
+
+
+def _explained() -> list[str]:
+    cards = [f"{page.name}.{key}" for page in _pages() for key in page.explains]
+    return [
+        *(f"kpi:{name}" for name in kpis()),
+        *(f"table:{t}" for t in all_tables(_pages())),
+        *cards,
+    ]
+
+
+@pytest.mark.parametrize("what", _explained())
 def test_every_tile_can_say_its_definition_and_the_sql_that_made_it(look: Look, what: str) -> None:
     with look("?brand=1") as ctx:
-        words = str(explain(ctx, what))
+        words = str(explain(ctx, _pages(), what))
     assert "SELECT" in words
     assert "23 Nov 2026, 02:04" in words
 

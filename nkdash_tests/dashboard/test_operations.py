@@ -30,13 +30,13 @@ from dashboard.days import (
     stretches,
 )
 from dashboard.orchestrator import Orchestrator, OrchestratorError, Order, Status, UnreachableError
-from dashboard.periods import Period
 from dashboard.store import RepeatedError, Store
 from nkdash.automation import requests as automation
 from nkdash.automation.assets import CHANGES_ONLY
 from nkdash.automation.jobs import daily_selection
 from nkdash.catalog import load_catalog
 from nkdash.definitions import build_definitions
+from nkdash.kpis.periods import Period
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 from nkdash_tests.dashboard.dagster_stub import RECORDED, DagsterStub, dagster

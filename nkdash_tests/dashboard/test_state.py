@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.periods import Comparison, Grain, Period, Preset, base_period, preset_period
-from dashboard.state import EARLIEST, FILTERS, State, TaxBasis, parse
+from dashboard.state import EARLIEST, SOURCES, State, parse
+from nkdash.kpis.model import TaxBasis
+from nkdash.kpis.periods import Comparison, Grain, Period, Preset, base_period, preset_period
+from nkdash.kpis.selection import FILTERS
 
 DAYS = st.dates(EARLIEST, date(2099, 12, 31))
 IDS = st.lists(st.integers(1, 10**9), max_size=5).map(lambda ids: tuple(sorted(set(ids))))
+NAMES = st.sets(st.sampled_from(sorted(SOURCES))).map(lambda names: tuple(sorted(names)))
 WORDS = st.one_of(st.just(""), st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True))
 
 
@@ -31,7 +34,7 @@ def states(draw: st.DrawFn) -> State:
         company=draw(st.one_of(st.none(), st.integers(1, 10**9))),
         tab=draw(WORDS),
         sort=f"-{sort}" if sort and draw(st.booleans()) else sort,
-    ).with_(**{key: draw(IDS) for key in FILTERS})
+    ).with_(**{key: draw(NAMES if key == "source" else IDS) for key in FILTERS})
 
 
 @given(states())

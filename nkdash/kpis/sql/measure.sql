@@ -3,10 +3,9 @@ source AS (
 {source}
 )
 SELECT
-    periods.period,
-    source.{key} AS id,
+    periods.period,{dimensions}
     {kpis}
 FROM source
 JOIN periods ON source.date BETWEEN periods.first AND periods.last
 GROUP BY ALL
-ORDER BY periods.period, id
+ORDER BY {order}

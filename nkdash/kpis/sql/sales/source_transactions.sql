@@ -2,8 +2,10 @@
 SELECT
     s.date,
     s.company_id,
+    s.source,
     s.pos_config_id,
     s.cashier_id,
+    s.customer_id,
     s.hour,
     CAST(NOT s.is_refund AS INTEGER) AS transactions,
     CAST(s.is_refund AS INTEGER) AS refund_transactions,

@@ -2,8 +2,10 @@
 SELECT
     t.date,
     t.company_id,
+    t.source,
     t.pos_config_id,
     t.cashier_id,
+    t.customer_id,
     t.hour,
     CAST(NOT t.is_refund AS INTEGER) AS transactions,
     CAST(t.is_refund AS INTEGER) AS refund_transactions,
