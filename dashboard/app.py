@@ -11,12 +11,17 @@ from flask_compress import Compress
 
 import dashboard.pages
 from dashboard import callbacks, tokens
-from dashboard.access import INSIDE, guard
+from dashboard.access import INSIDE, OPEN_PATHS, Access, Login, current_user, guard
+from dashboard.audit import Audit
 from dashboard.callbacks import Server
 from dashboard.components.shell import shell
 from dashboard.data.session import Cache, Data, Reader
 from dashboard.export import add_export
+from dashboard.login import LOGIN_OPEN, add_login, logout_form
 from dashboard.orchestrator import Orchestrator
+from dashboard.scheme import FONT_FILE, SCHEME_SCRIPT
+from dashboard.secret import secret_key
+from dashboard.security import OWN_SCRIPTS, add_headers
 from dashboard.sections import Page
 from dashboard.store import Store
 from nkdash.catalog import load_catalog
@@ -27,23 +32,18 @@ from nkdash.warehouse import WarehouseError
 __all__ = ["create_app"]
 
 YEAR = 365 * 24 * 3600
-FONT_FILE = "/assets/fonts/inter-latin-wght-normal.woff2"
-
-# The scheme is decided before anything is painted: the reader's choice, else the system's.
-SCHEME_SCRIPT = """
-(function () {
-  var kept = localStorage.getItem("mantine-color-scheme-value");
-  var dark = kept === "dark" || kept === "light" ? kept === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-  document.documentElement.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");
-})();
-"""
 
 
 def create_app(settings: Settings, warehouse: Reader) -> Dash:
-    """The app on a warehouse reader. It needs no warehouse to start: pages say there is none."""
+    """The app on a warehouse reader. It needs no warehouse to start: pages say there is none.
+
+    Raises SettingsError where the settings would let in just anybody, SecretError.
+    """
     pages = tuple(sorted((make() for make in offers(dashboard.pages, "page")), key=_order))
-    data = Data(warehouse, Cache())
+    store = Store(settings.state_dir)
+    access = Access(settings, store)
+    key = secret_key(settings) if access.mode is Login.USERS else b""
+    data = Data(warehouse, Cache(), lambda: current_user().scope)
     server = _flask()
     app = Dash(
         "dashboard",
@@ -59,14 +59,28 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
     )
     _use_own_plotly()
     app.index_string = _index()
-    app.layout = lambda: shell(callbacks.language(), pages, _version(data))
     catalog = load_catalog(settings)
-    orchestrator, store = Orchestrator(settings, catalog), Store(settings.state_dir)
-    callbacks.register(app, Server(settings, data, pages, catalog, orchestrator, store))
-    guard(server, settings)
-    add_export(server, settings, data, pages)
+    audit = Audit(store)
+    shared = Server(
+        settings, data, pages, catalog, Orchestrator(settings, catalog), store, audit
+    )
+    app.layout = lambda: shell(
+        callbacks.language(),
+        pages,
+        _version(data),
+        current_user(),
+        logout_form(access, key),
+    )
+    owners = callbacks.register(app, shared)
+    users = access.mode is Login.USERS
+    guard(server, access, LOGIN_OPEN if users else OPEN_PATHS, owners)
+    if users:
+        add_login(server, access, key)
+    add_export(server, settings, data, pages, audit)
     _add_health(server, data)
     _localise(app)
+    hashes = (*OWN_SCRIPTS, *app.csp_hashes())
+    add_headers(server, hashes, https=access.is_https)
     return app
 
 
@@ -133,7 +147,6 @@ def _cache_headers(response: Response) -> Response:
         response.headers["Cache-Control"] = (
             f"public, max-age={YEAR}, immutable" if fixed else "no-cache"
         )
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 
 
@@ -181,8 +194,7 @@ def _localise(app: Dash) -> None:
 
 def _version(data: Data) -> int | None:
     try:
-        with data.session() as session:
-            return session.version
+        return data.version()
     except WarehouseError:
         return None
 
@@ -192,8 +204,7 @@ def _add_health(server: Flask, data: Data) -> None:
     def healthz() -> Response:
         """The process lives; the version of the warehouse, or in words why there is none."""
         try:
-            with data.session() as session:
-                return jsonify(version=session.version, warehouse="ok")
+            return jsonify(version=data.version(), warehouse="ok")
         except WarehouseError as error:
             return jsonify(version=None, warehouse=str(error))
 

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,17 @@ import duckdb
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from flask import request
 
-from dashboard import format as fmt
 from dashboard import tables
+from dashboard.access import Role, current_user, may_open
+from dashboard.audit import Audit
 from dashboard.components import filters, shell
 from dashboard.components.parts import attributes, explain_button, icon, message
 from dashboard.context import Context, open_context
 from dashboard.data import queries, sales
+from dashboard.data.scope import WithheldError
 from dashboard.data.session import Data
 from dashboard.explain import explain
+from dashboard.export import IN_BACKGROUND
 from dashboard.i18n import Texts, texts
 from dashboard.orchestrator import Orchestrator
 from dashboard.sections import Page, Section, all_tables
@@ -28,6 +31,7 @@ from dashboard.store import Store
 from dashboard.tokens import grid_theme
 from nkdash.catalog import Catalog
 from nkdash.clock import today
+from nkdash.kpis import format as fmt
 from nkdash.kpis.selection import FILTERS
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
@@ -47,6 +51,7 @@ class Server:
     catalog: Catalog
     orchestrator: Orchestrator
     store: Store
+    audit: Audit
 
     def page(self, path: str | None) -> Page | None:
         """The page at a path."""
@@ -56,9 +61,18 @@ class Server:
         """The table of that name. Raises KeyError."""
         return all_tables(self.pages)[name]
 
-    def context(self, search: str | None, path: str | None) -> AbstractContextManager[Context]:
-        """A context for a URL, in the reader's language."""
-        return open_context(self.settings, self.data, language(), path or "/", parse(search))
+    @contextmanager
+    def context(self, search: str | None, path: str | None) -> Iterator[Context]:
+        """A context for a URL, in the reader's language; that he looks goes into the audit."""
+        state = parse(search)
+        with open_context(self.settings, self.data, language(), path or "/", state) as c:
+            self.audit.viewed(path or "/", c.state, c.session.version)
+            yield c
+
+    def open_pages(self) -> Sequence[Page]:
+        """The pages that are for whoever asks now."""
+        user = current_user()
+        return [page for page in self.pages if may_open(user, page.name)]
 
 
 def language() -> Texts:
@@ -66,20 +80,24 @@ def language() -> Texts:
     return texts(request.cookies.get("nkdash_lang", ""))
 
 
-def register(app: Dash, server: Server) -> None:
-    """Add every callback to the app."""
+def register(app: Dash, server: Server) -> Mapping[str, str]:
+    """Add every callback to the app; returns the page of each output that belongs to one alone."""
+    owners: dict[str, str] = {}
     _view(app, server)
     _controls(app, server)
     _options(app, server)
     for page in server.pages:
+        before = set(app.callback_map)
         for sections in page.tabs.values():
             for place, section in enumerate(sections):
                 _section(app, server, section, speaks=place == 0)
         if page.own:
             page.own.register(app, server)
+        owners |= dict.fromkeys(set(app.callback_map) - before, page.name)
     _table(app, server)
     _dialogs(app, server)
     _browser(app)
+    return owners
 
 
 def _view(app: Dash, server: Server) -> None:
@@ -96,6 +114,9 @@ def _view(app: Dash, server: Server) -> None:
         if page is None:
             home = html.A(t("page.overview"), href="/")
             return message(t("missing.title"), t("missing.words"), remedy=home), {"page": ""}
+        if not may_open(current_user(), page.name):
+            home = html.A(t("page.overview"), href="/")
+            return message(t("withheld.title"), t("withheld.words"), remedy=home), {"page": ""}
         state = parse(search)
         tab = page.tab(state.tab)
         wanted = {"page": page.name, "tab": tab}
@@ -136,7 +157,6 @@ def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
                         "sortable": True,
                         "resizable": True,
                         "suppressHeaderMenuButton": True,
-                        "suppressMovable": True,
                         "sortingOrder": ["desc", "asc"],
                     },
                     dashGridOptions={
@@ -196,10 +216,10 @@ def _controls(app: Dash, server: Server) -> None:
                 fresh = c.session.frame(queries.freshness(c.today)).to_dicts()[0]
                 as_of = t("as_of", moment=c.moment(fresh["as_of"]))
                 company = state.company or c.names.default_company
-        except (WarehouseError, duckdb.Error):
+        except (WarehouseError, WithheldError, duckdb.Error):
             # The sections say it, with the remedy; the controls only go on working.
             as_of = t("as_of.none")
-        links = shell.nav_links(t, server.pages, state, path or "/")
+        links = shell.nav_links(t, server.open_pages(), state, path or "/")
         count = sum(len(ids) for ids in state.filters.values())
         wanted = ctx.outputs_list[0]
         values = [filters.control_value(o["id"]["key"], state, period, company) for o in wanted]
@@ -213,7 +233,7 @@ def _controls(app: Dash, server: Server) -> None:
             summary,
             str(count or ""),
             as_of,
-            _notices(t, state.problems),
+            _notices(t, state.problems, _audit_fault(server)),
         )
 
     @app.callback(
@@ -243,20 +263,29 @@ def _controls(app: Dash, server: Server) -> None:
         ]
 
 
-def _notices(t: Texts, problems: Sequence[Any]) -> Any:
-    if not problems:
-        return no_update
+def _audit_fault(server: Server) -> str:
+    """Why views are not being written down; for admins, who can mend it."""
+    return server.audit.fault if current_user().role is Role.ADMIN else ""
+
+
+def _notices(t: Texts, problems: Sequence[Any], audit_fault: str) -> Any:
     words = "; ".join(f"{p.key} = {p.value}" for p in problems[:5])
+    told = [
+        ("url-problems", t("notice.title"), t("notice.words", what=words), "yellow", words),
+        ("audit-fault", t("notice.audit"), audit_fault, "red", audit_fault),
+    ]
     return [
         {
             "action": "show",
-            "id": "url-problems",
-            "title": t("notice.title"),
-            "message": t("notice.words", what=words),
-            "color": "yellow",
+            "id": name,
+            "title": title,
+            "message": said,
+            "color": color,
             "closeButtonProps": {"aria-label": t("close")},
         }
-    ]
+        for name, title, said, color, why in told
+        if why
+    ] or no_update
 
 
 def _options(app: Dash, server: Server) -> None:
@@ -272,10 +301,11 @@ def _options(app: Dash, server: Server) -> None:
     def options(_version: int | None) -> Any:
         t = language()
         try:
-            with server.context("", "/") as c:
+            # What may be chosen is no view of a page.
+            with open_context(server.settings, server.data, t, "/", parse("")) as c:
                 offered = [filters.options(t, c.names, key) for key in filters.PICKED]
                 companies = filters.company_options(t, c.names)
-        except (WarehouseError, duckdb.Error):
+        except (WarehouseError, WithheldError, duckdb.Error):
             return (*([] for _ in filters.PICKED), [], True)
         return (*offered, companies, not companies)
 
@@ -313,6 +343,8 @@ def _guarded(
             return draw(c)
     except WarehouseError as error:
         return no_warehouse(t, error) if speaks else None
+    except WithheldError:
+        return message(t("withheld.title"), t("withheld.words"))
     except duckdb.Error as error:
         log.exception("a query failed")
         return message(t("error.query"), str(error).splitlines()[0], sort="problem")
@@ -356,7 +388,7 @@ def _table(app: Dash, server: Server) -> None:
             if not c.coverage.loaded:
                 return _nothing_loaded(c)
             table = server.table(frames[0]["table"])
-            _, total = tables.block(c, table, 0, 0, table.sort, {})
+            total = tables.count(c, table)
             return html.Header(
                 [
                     html.Div(
@@ -377,6 +409,7 @@ def _table(app: Dash, server: Server) -> None:
                                 className="button",
                                 title=c.t("table.csv"),
                             ),
+                            _excel(c, table, total),
                             explain_button(
                                 c.texts, f"table:{table.name}", c.t(f"table.{table.name}")
                             ),
@@ -411,11 +444,30 @@ def _table(app: Dash, server: Server) -> None:
                 found, total = tables.block(
                     c, table, first, last, sort, asked.get("filterModel") or {}
                 )
+        except WithheldError:
+            return {"rowData": [], "rowCount": 0}
         except (WarehouseError, duckdb.Error, ValueError):
             # The caption says what is wrong; a table of old rows would hide it.
             log.exception("a table could not be read")
             return {"rowData": [], "rowCount": 0}
         return {"rowData": found, "rowCount": total}
+
+
+def _excel(c: Context, table: tables.Table, total: int) -> html.A:
+    """The Excel file; a long one is made in the background (assets/30-export.js)."""
+    long = total > IN_BACKGROUND
+    return html.A(
+        [icon("download"), html.Span("XLSX", **attributes(data_progress=""))],
+        href=f"/export/{table.name}.xlsx{c.state.search}",
+        className="button",
+        title=c.t("table.xlsx"),
+        **attributes(
+            data_background="" if long else None,
+            data_failed=c.t("export.failed") if long else None,
+            download=None if long else "",
+            aria_live="polite",
+        ),
+    )
 
 
 def _dialogs(app: Dash, server: Server) -> None:
@@ -502,5 +554,6 @@ def _browser(app: Dash) -> None:
     own("followUrl", Input("url", "search"), Input("version", "data"))
     own("followGrid", Input("grid", "getRowsRequest"), prevent_initial_call=True)
     own("picked", Input("grid", "selectedRows"), prevent_initial_call=True)
+    own("columns", Input({"type": "grid-frame", "table": ALL}, "id"))
     own("title", Input("view", "data"), State("titles", "data"))
     own("showTab", Input("tabs", "children"))

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 
-from dashboard import format as fmt
 from dashboard.data import dimensions, queries
 from dashboard.data.dimensions import Dimensions
 from dashboard.data.session import Data, Session
-from dashboard.format import Currency
 from dashboard.i18n import Texts
 from dashboard.state import Problem, State
 from nkdash.clock import days_between, today
+from nkdash.kpis import format as fmt
+from nkdash.kpis.format import Currency
 from nkdash.kpis.model import Kpi, Unit
 from nkdash.kpis.periods import Period
 from nkdash.kpis.selection import Ids, Selection

@@ -91,6 +91,8 @@ class Store:
         open is told again after twelve hours only. Raises StoreError.
         """
         with self.transaction() as connection:
+            # A view lost with the machine's power is no reason to wait for the disk at each one.
+            connection.execute("PRAGMA synchronous = NORMAL")
             if self._is_same(connection, reader, view, entry.at, navigates=navigates):
                 return False
             # Asked again under the lock: another worker may have come first.

@@ -19,7 +19,8 @@ CREATE TABLE users (
     password_hash TEXT,
     active INTEGER NOT NULL DEFAULT 1,
     created_at TEXT NOT NULL,
-    changed_at TEXT NOT NULL
+    changed_at TEXT NOT NULL,
+    CHECK (role <> 'admin' OR stores IS NULL)
 ) STRICT;
 
 -- Whoever's rights or password change is logged out everywhere.

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import polars as pl
-
-from dashboard import format as fmt
 from dashboard.context import Context
+from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Query
 
 BLOCK = 100
@@ -25,7 +23,7 @@ _NUMBER_FILTERS = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``kind``: text, money, count, decimal, ratio, moment or flag."""
+    """One column. ``kind``: text, money, count, decimal, ratio, days, day, moment or flag."""
 
     name: str
     kind: str
@@ -35,7 +33,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Aligned to the right and compared by size."""
-        return self.kind in ("money", "count", "decimal", "ratio")
+        return self.kind in ("money", "count", "decimal", "ratio", "days")
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,17 @@ def block(
     return [_read(ctx, table, row) for row in frame.to_dicts()], ctx.session.frame(total).item()
 
 
-def whole(ctx: Context, table: Table, sort: str) -> pl.DataFrame:
+def count(ctx: Context, table: Table) -> int:
+    """How many rows there are in all."""
+    inner = table.query(ctx)
+    total = Query(f"SELECT count(*) AS n FROM ({inner.sql}) AS t", inner.params)
+    return int(ctx.session.frame(total).item())
+
+
+def whole(ctx: Context, table: Table, sort: str) -> Query:
     """Every row, unformatted, in order; for the export."""
     inner = table.query(ctx)
-    return ctx.session.frame(
-        Query(f"SELECT * FROM ({inner.sql}) AS t{_order_by(table, sort)}", inner.params)
-    )
+    return Query(f"SELECT * FROM ({inner.sql}) AS t{_order_by(table, sort)}", inner.params)
 
 
 def _order_by(table: Table, sort: str) -> str:
@@ -118,6 +121,14 @@ def _cell(ctx: Context, column: Column, value: Any) -> str:
             return fmt.percent(value)
         case "count":
             return fmt.count(value) if value == int(value) else fmt.count(value, 2)
+        case "decimal":
+            return fmt.count(value, 2)
+        case "days":
+            return fmt.count(value, 1)
+        case "day":
+            return ctx.day(value)
+        case "flag":
+            return ctx.t("flag.yes") if value else ""
         case "moment":
             assert isinstance(value, datetime)  # noqa: S101 - the column is a TIMESTAMP
             return fmt.moment(value, ctx.t("months"))
@@ -140,10 +151,10 @@ def definitions(ctx_texts: Callable[[str], str], table: Table, sort: str) -> lis
                 "filterOptions": [*_NUMBER_FILTERS] if c.is_number else [*_TEXT_FILTERS],
                 "maxNumConditions": 1,
             },
-            **({} if c.is_number or c.kind == "moment" else {"floatingFilter": True}),
+            **({} if c.kind != "text" else {"floatingFilter": True}),
             **({"flex": 1} if c.grows else {}),
             **({"sort": "desc" if descending else "asc"} if c.name == by else {}),
-            **({"filter": False} if c.kind == "moment" else {}),
+            **({"filter": False} if c.kind in ("moment", "day", "flag") else {}),
         }
         for c in table.columns
     ]

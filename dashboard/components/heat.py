@@ -3,9 +3,9 @@
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.parts import attributes
 from dashboard.context import Context
+from nkdash.kpis import format as fmt
 
 
 def heat_table(ctx: Context, frame: pl.DataFrame) -> html.Div:

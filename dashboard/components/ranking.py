@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.parts import attributes, change
 from dashboard.context import Context
+from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good
 
 TOP = 8

@@ -111,6 +111,7 @@ def _top(t: Texts) -> html.Div:
                             aria_label=f"{other.upper()}: {LANGUAGES[other]}",
                         ),
                     ),
+                    _tool("print", "printer", t("print"), "wide-only"),
                     _tool("scheme", "moon", t("scheme")),
                     _tool("help", "keyboard", t("help.title"), "wide-only"),
                 ],

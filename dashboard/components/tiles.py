@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.charts import sparkline
 from dashboard.components.parts import attributes, change, explain_button
 from dashboard.context import Context
+from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Basis, Kpi, Unit
 from nkdash.kpis.registry import kpi as kpi_of
 

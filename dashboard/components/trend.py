@@ -9,10 +9,10 @@ import polars as pl
 from dash import dcc, html
 
 from dashboard import charts
-from dashboard import format as fmt
 from dashboard.components.parts import card, choice
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context
+from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Kpi
 from nkdash.kpis.periods import Grain, Period, trend_grain
 
@@ -56,6 +56,7 @@ def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
         explain=f"kpi:{kpi.name}",
         actions=grains,
         wide=True,
+        picture=True,
     )
 
 

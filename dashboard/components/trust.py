@@ -3,11 +3,11 @@
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.parts import attributes
 from dashboard.components.tiles import totals
 from dashboard.context import Context
 from dashboard.data import queries
+from nkdash.kpis import format as fmt
 
 
 def trust(ctx: Context, frame: pl.DataFrame) -> html.Dl:

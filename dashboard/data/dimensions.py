@@ -7,7 +7,7 @@ from importlib.resources import files
 import polars as pl
 
 from dashboard.data.session import Session
-from dashboard.format import RUPIAH, Currency, currency
+from nkdash.kpis.format import RUPIAH, Currency, currency
 from nkdash.kpis.model import Query
 
 _TABLES = {

@@ -83,6 +83,22 @@ class Session:
             self._cache.put(self.version, key, kept, int(kept.estimated_size()) + 1024)
         return kept
 
+    def frames(self, query: Query, rows: int = 20_000) -> Iterator[pl.DataFrame]:
+        """The rows of ``query`` in order, as many at a time, not kept; one frame where there are
+        none. Ask nothing else before the last. Raises duckdb.Error, WithheldError.
+        """
+        if not self._scope.is_whole:
+            self._narrow(query.sql)
+        params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
+        reader = self._cursor.sql(query.sql, params=params).to_arrow_reader(rows)
+        empty = pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
+        found = False
+        for batch in reader:
+            found = True
+            yield pl.DataFrame(pl.from_arrow(batch))
+        if not found:
+            yield empty
+
     def once(self, name: str, make: Callable[["Session"], T]) -> T:
         """What ``make`` gives for this version and scope; made once, since all callbacks need it."""
         key = (self._scope, name)

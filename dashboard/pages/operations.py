@@ -11,7 +11,6 @@ import duckdb
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard import days, refresh
-from dashboard import format as fmt
 from dashboard.access import User, current_user, is_loopback, same_origin
 from dashboard.callbacks import Server, language, no_warehouse
 from dashboard.components import day_grid, runs
@@ -27,6 +26,7 @@ from dashboard.sections import Own, Page
 from dashboard.state import parse
 from dashboard.store import RepeatedError, StoreError
 from nkdash.clock import today
+from nkdash.kpis import format as fmt
 from nkdash.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)

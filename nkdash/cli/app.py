@@ -6,6 +6,7 @@ from nkdash.cli.alert_test import alert_test
 from nkdash.cli.backfill import backfill
 from nkdash.cli.backup import backup
 from nkdash.cli.demo import demo
+from nkdash.cli.demo_lake import demo_lake
 from nkdash.cli.dictionary import dictionary
 from nkdash.cli.doctor import doctor
 from nkdash.cli.errors import Reported
@@ -35,6 +36,7 @@ for command in (demo, doctor, backfill, reconcile, publish, status, query, dicti
 app.command()(backup)
 app.command()(restore)
 app.command()(import_lake)
+app.command("demo-lake")(demo_lake)
 app.command()(tidy)
 app.command(cls=ForMonitoring)(health)
 app.command("alert-test")(alert_test)

@@ -30,7 +30,7 @@ from nkdash.warehouse.manifest import list_lake
 __all__ = ["LakeNotEmptyError", "Size", "write"]
 
 STRETCH = 7
-_SNAPSHOT_DAYS, _SNAPSHOT_WEEKS = 7, 5
+_SNAPSHOT_DAYS = 14
 _READ_AT = time(2, 5)
 _WRITERS = 2
 
@@ -55,9 +55,9 @@ def write(
     if files := list_lake(root, catalog):
         example = next(iter(files.values())).path
         raise LakeNotEmptyError(
-            f"the lake under {root} is not empty (e.g. {example}); a demo lake is only written into "
-            "an empty one, so that invented days never mix with real ones. Set DATA_LAKE_ROOT to a "
-            "new folder, or remove the old lake"
+            f"the lake under {root} is not empty (e.g. {example}); a demo lake is only written "
+            "into an empty one, so that invented days never mix with real ones. Set DATA_LAKE_ROOT "
+            "to a new folder, or remove the old lake"
         )
     chain = build_chain(size, yesterday(settings))
     writer = _Writer(settings, catalog, chain)
@@ -73,7 +73,7 @@ def _live(
     """Stretch by stretch: draw, move, bill, and hand the facts to the writers."""
     items = stock.items_of(chain)
     held, before = stock.open_stock(chain), sales.nothing_sold()
-    asked = _snapshot_days(chain)
+    asked = set(range(chain.last - _SNAPSHOT_DAYS + 1, chain.last + 1))
     waiting: list[Future[None]] = []
     zone = writer.settings.nkdash_timezone
     for first in range(chain.first, chain.last + 1, STRETCH):
@@ -94,12 +94,8 @@ def _live(
             asked,
         )
         invoices = pl.concat([documents.till_invoices(chain, sold), trade])
-        bills = pl.concat(
-            [
-                documents.bills(chain, moved.received, moved.returned),
-                documents.services(chain, days),
-            ]
-        )
+        bought = documents.bills(chain, moved.received, moved.returned)
+        bills = pl.concat([bought, documents.services(chain, days)])
         parts = {
             "pos_order_lines": sales.clean_lines(chain, sold, zone),
             "pos_payments": sales.clean_payments(chain, sold, zone),
@@ -119,13 +115,6 @@ def _live(
             on_days(len(days))
     for result in waiting:
         result.result()
-
-
-def _snapshot_days(chain: Chain) -> set[int]:
-    """Every day of the last week, and the same weekday of the weeks before."""
-    daily = {chain.last - n for n in range(_SNAPSHOT_DAYS)}
-    weekly = {chain.last - 7 * n for n in range(_SNAPSHOT_WEEKS)}
-    return {day for day in daily | weekly if day >= chain.first}
 
 
 class _Writer:

@@ -41,8 +41,8 @@ _LEBARAN = tuple(
 )  # fmt: skip
 LINES_AN_ORDER = np.array([0.27, 0.25, 0.17, 0.11, 0.075, 0.05, 0.03, 0.02, 0.012, 0.008, 0.005])
 _EXTRAS_AN_ORDER, _RETURNS_AN_ORDER = 0.195, 0.035
-_ZIPF, _HEAD = 1.03, 12
-_LISTED, _LISTED_EVERYWHERE = 0.10, 0.10
+_ZIPF, _HEAD = 0.92, 12
+_LISTED, _LISTED_EVERYWHERE = 0.10, 0.12
 _NEW, _NOT_LISTED_SALES = 0.25, 0.004
 
 
@@ -94,7 +94,7 @@ class Chain:
     def companions(self) -> Ints:
         """A product often bought with each: its neighbour in popularity."""
         partner = np.minimum(self.rank ^ 1, self.products - 1)
-        return self.by_rank[partner]
+        return np.asarray(self.by_rank[partner])
 
     @cached_property
     def launched(self) -> Ints:
@@ -167,7 +167,7 @@ def _demand(day: date) -> float:
 
 
 def build_chain(size: Size, last: date) -> Chain:
-    """The chain of ``size`` whose last day is ``last``. Two of its shops opened in its last years."""
+    """The chain of ``size`` whose last day is ``last``; two of its shops opened on the way."""
     end = number_of(last)
     first = end - size.days + 1
     names = [*c.shop_names(), *(f"Kilau {city}" for city in _CITIES)]
@@ -241,7 +241,7 @@ def _opening_costs(chain: Chain, table: Table) -> pl.DataFrame:
     )
 
 
-def cash_method(store: int | pl.Expr) -> Any:
+def cash_method(store: Any) -> Any:
     """The payment method of a shop's till."""
     return c.FIRST_CASH + store
 

@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from nkdash.contracts import MONEY, PRICE, QUANTITY, money
+from nkdash.contracts import PRICE, QUANTITY, money
 from nkdash.sandbox.demo_lake.chain import (
     DAY_ZERO,
     EMPLOYEES_PER_SHOP,
@@ -214,9 +214,8 @@ def prices(chain: Chain, day: Ints, product: Ints) -> Ints:
     year = (day - (date(2024, 1, 1) - DAY_ZERO).days) // 365.25
     base = chain.goods.prices[product]
     raised = np.where(product % 4 == 0, 0.0, 0.035 * year)
-    return np.maximum(
-        np.round(base * (1 + raised) / 500) * 500 - (base % 500 > 0) * 100, 900
-    ).astype(np.int64)
+    shelf = np.round(base * (1 + raised) / 500) * 500 - (base % 500 > 0) * 100
+    return np.asarray(np.maximum(shelf, 900).astype(np.int64))
 
 
 def _discounts(chain: Chain, day: Ints, brand: Ints, v: Floats) -> Ints:

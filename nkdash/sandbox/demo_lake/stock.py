@@ -21,7 +21,7 @@ WAREHOUSE = 0
 _UNITS_A_LINE = 1.32
 _HOUR = 3_600
 _MOVES_A_DAY = 10_000_000
-_GIFTS_IN_SHOP, _GIFTS_IN_WAREHOUSE, _GIFTS_MADE = 60, 600, 400
+_GIFTS_AN_ORDER = 0.015
 
 FLOWS = pl.Schema(
     {
@@ -110,7 +110,8 @@ def items_of(chain: Chain) -> pl.DataFrame:
 
 def levels(chain: Chain, shares: Floats, day: int) -> Levels:
     """What each place is filled up to about ``day``; a shop gets its first goods ten days early."""
-    lines_a_week = 7 * chain.orders[min(max(day, chain.first), chain.last)] * 3.1
+    within = min(max(day, chain.first), chain.last)
+    lines_a_week = 7 * chain.orders[within] * 3.1
     open_ = chain.opened - 10 <= day
     weekly = shares * (chain.store_shares(day) * lines_a_week * _UNITS_A_LINE)[:, None]
     kept = chain.listed & (chain.launched <= day) & open_[:, None]
@@ -121,7 +122,8 @@ def levels(chain: Chain, shares: Floats, day: int) -> Levels:
     # A carton is what a vendor delivers least.
     central = np.where(on_sale, np.ceil((total * 7 + 2) / 6) * 6, 0)
     low = np.where(on_sale, np.ceil(total * 3.5), -1)
-    gifts = np.array([_GIFTS_IN_WAREHOUSE, *np.where(open_, _GIFTS_IN_SHOP, 0)])[:, None]
+    given = 7 * chain.orders[within] * _GIFTS_AN_ORDER * chain.store_shares(day)
+    gifts = np.ceil([5 * given.sum() + 12, *np.where(open_, 3 * given + 2, 0)])[:, None]
     return Levels(
         np.hstack([np.vstack([central, of_shops]), gifts]).astype(np.int64),
         np.hstack([np.vstack([low, first_fill]), gifts // 2]).astype(np.int64),
@@ -299,13 +301,13 @@ def _production(chain: Chain, stock: Stock, level: Levels, day: int) -> list[pl.
     if stock.on_hand[WAREHOUSE, gift] > level.reorder[WAREHOUSE, gift]:
         return []
     parts, made = chain.by_rank[:2], np.array([gift])
-    stock.on_hand[WAREHOUSE, parts] -= _GIFTS_MADE // 4
-    stock.on_hand[WAREHOUSE, gift] += _GIFTS_MADE
-    each = np.full(len(parts), _GIFTS_MADE // 4)
-    end = (places.STOCK, places.PRODUCTION)
+    many = level.target[WAREHOUSE, [gift]]
+    each = np.repeat(many // 4 + 1, len(parts))
+    stock.on_hand[WAREHOUSE, parts] -= each
+    stock.on_hand[WAREHOUSE, made] += many
     return [
-        _flow("consumed", day, 13 * _HOUR, end[0], end[1], parts, each, day),
-        _flow("produced", day, 14 * _HOUR, end[1], end[0], made, np.array([_GIFTS_MADE]), day),
+        _flow("consumed", day, 13 * _HOUR, places.STOCK, places.PRODUCTION, parts, each, day),
+        _flow("produced", day, 14 * _HOUR, places.PRODUCTION, places.STOCK, made, many, day),
     ]
 
 
@@ -338,10 +340,11 @@ def _tills(chain: Chain, stock: Stock, sold: pl.DataFrame | None) -> list[pl.Dat
         change = qty if back else -qty
         np.add.at(stock.on_hand, (store[counted] + 1, item[counted]), change[counted])
         shop = stores_stock(store)
-        ends = (places.CUSTOMERS, shop) if back else (shop, places.CUSTOMERS)
+        there = np.full(len(shop), places.CUSTOMERS)
+        source, target = (there, shop) if back else (shop, there)
         day = int(part["day"][0])
         at = 22 * _HOUR + 600 + 60 * store
-        flows.append(_flow("back" if back else "sold", day, at, *ends, item, qty, store))
+        flows.append(_flow("back" if back else "sold", day, at, source, target, item, qty, store))
     return flows
 
 

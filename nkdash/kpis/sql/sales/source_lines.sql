@@ -1,6 +1,7 @@
 -- One row a transaction, holding only its lines of the chosen products.
 SELECT
     t.date,
+    t.txn_key,
     t.company_id,
     t.source,
     t.pos_config_id,

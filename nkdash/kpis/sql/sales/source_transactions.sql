@@ -1,6 +1,7 @@
 -- One row a transaction.
 SELECT
     s.date,
+    s.txn_key,
     s.company_id,
     s.source,
     s.pos_config_id,
