@@ -2,6 +2,7 @@
 
 import sys
 
+from dashboard.access import login_mode
 from dashboard.serve import serve
 from nkdash.logs import configure
 from nkdash.settings import SettingsError, load_settings
@@ -9,6 +10,7 @@ from nkdash.settings import SettingsError, load_settings
 if __name__ == "__main__":
     try:
         chosen = load_settings()
+        login_mode(chosen)
     except SettingsError as error:
         sys.exit(str(error))
     configure()

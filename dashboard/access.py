@@ -27,7 +27,7 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Pages about the whole retailer: nothing of them belongs to one store.
 WHOLE_PAGES = frozenset({"inventory", "operations", "purchases"})
-# Asks for nothing but to be warmed up.
+# Who asks for open paths, or warms the app up: may see nothing.
 NOBODY = User("", Role.VIEWER, stores=())
 
 
@@ -211,6 +211,7 @@ def guard(
         if request.method not in SAFE_METHODS and not same_origin():
             return _words(403, "Only a page of NKDash itself may ask for that.")
         if request.path in open_paths:
+            g.user = NOBODY
             return None
         try:
             g.user = access.reader(request)

@@ -21,8 +21,8 @@ from dashboard.login import LOGIN_OPEN, add_login, logout_form
 from dashboard.orchestrator import Orchestrator
 from dashboard.scheme import FONT_FILE, SCHEME_SCRIPT
 from dashboard.secret import secret_key
-from dashboard.security import OWN_SCRIPTS, add_headers
 from dashboard.sections import Page
+from dashboard.security import OWN_SCRIPTS, add_headers
 from dashboard.store import Store
 from nkdash.catalog import load_catalog
 from nkdash.discovery import offers
@@ -45,6 +45,13 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
     key = secret_key(settings) if access.mode is Login.USERS else b""
     data = Data(warehouse, Cache(), lambda: current_user().scope)
     server = _flask()
+    owners: dict[str, str] = {}
+    # Before Dash, whose own preparations ask who is there.
+    if access.mode is Login.USERS:
+        guard(server, access, LOGIN_OPEN, owners)
+        add_login(server, access, key)
+    else:
+        guard(server, access, OPEN_PATHS, owners)
     app = Dash(
         "dashboard",
         server=server,  # type: ignore[arg-type]
@@ -61,9 +68,7 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
     app.index_string = _index()
     catalog = load_catalog(settings)
     audit = Audit(store)
-    shared = Server(
-        settings, data, pages, catalog, Orchestrator(settings, catalog), store, audit
-    )
+    shared = Server(settings, data, pages, catalog, Orchestrator(settings, catalog), store, audit)
     app.layout = lambda: shell(
         callbacks.language(),
         pages,
@@ -71,11 +76,7 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
         current_user(),
         logout_form(access, key),
     )
-    owners = callbacks.register(app, shared)
-    users = access.mode is Login.USERS
-    guard(server, access, LOGIN_OPEN if users else OPEN_PATHS, owners)
-    if users:
-        add_login(server, access, key)
+    owners |= callbacks.register(app, shared)
     add_export(server, settings, data, pages, audit)
     _add_health(server, data)
     _localise(app)

@@ -18,7 +18,7 @@ from dashboard.audit import Audit
 from dashboard.components import filters, shell
 from dashboard.components.parts import attributes, explain_button, icon, message
 from dashboard.context import Context, open_context
-from dashboard.data import queries, sales
+from dashboard.data import queries
 from dashboard.data.scope import WithheldError
 from dashboard.data.session import Data
 from dashboard.explain import explain
@@ -31,7 +31,7 @@ from dashboard.store import Store
 from dashboard.tokens import grid_theme
 from nkdash.catalog import Catalog
 from nkdash.clock import today
-from nkdash.kpis import format as fmt
+from nkdash.kpis.model import TaxBasis
 from nkdash.kpis.selection import FILTERS
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
@@ -57,6 +57,11 @@ class Server:
         """The page at a path."""
         return next((p for p in self.pages if p.path == (path or "/")), None)
 
+    def usual_tax(self, path: str | None) -> TaxBasis:
+        """The tax basis of the page at a path, where the URL names none."""
+        page = self.page(path)
+        return page.tax if page else TaxBasis.IN
+
     def table(self, name: str) -> tables.Table:
         """The table of that name. Raises KeyError."""
         return all_tables(self.pages)[name]
@@ -64,8 +69,8 @@ class Server:
     @contextmanager
     def context(self, search: str | None, path: str | None) -> Iterator[Context]:
         """A context for a URL, in the reader's language; that he looks goes into the audit."""
-        state = parse(search)
-        with open_context(self.settings, self.data, language(), path or "/", state) as c:
+        state, tax = parse(search), self.usual_tax(path)
+        with open_context(self.settings, self.data, language(), path or "/", state, tax) as c:
             self.audit.viewed(path or "/", c.state, c.session.version)
             yield c
 
@@ -222,11 +227,14 @@ def _controls(app: Dash, server: Server) -> None:
         links = shell.nav_links(t, server.open_pages(), state, path or "/")
         count = sum(len(ids) for ids in state.filters.values())
         wanted = ctx.outputs_list[0]
-        values = [filters.control_value(o["id"]["key"], state, period, company) for o in wanted]
+        tax = server.usual_tax(path)
+        values = [
+            filters.control_value(o["id"]["key"], state, period, company, tax) for o in wanted
+        ]
         summary = f"{t(f'range.{state.preset}')} · {t(f'compare.{state.compare}')}"
         return (
             values,
-            filters.resolved(state, period, company),
+            filters.resolved(state, period, company, tax),
             links,
             links,
             chips,
@@ -494,42 +502,10 @@ def _dialogs(app: Dash, server: Server) -> None:
     )
     def lines(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
         def inside(c: Context) -> Any:
-            query = sales.transaction_lines(str(asked["txn_key"]), c.selection.companies)
-            return _lines(c, c.session.frame(query).to_dicts())
+            table = server.table(str(asked["table"]))
+            return table.drawer(c, str(asked["key"])) if table.drawer else None
 
         return _guarded(server, search, path, inside), True
-
-
-def _lines(c: Context, rows: list[dict[str, Any]]) -> Any:
-    def number(text: str) -> html.Td:
-        return html.Td(text, className="number")
-
-    columns = ("name", "line_kind", "quantity", "price_unit", "discount", "net_revenue")
-    column = "revenue_tax_in" if c.state.tax == "in" else "net_tax_ex"
-
-    def cells(r: dict[str, Any]) -> list[Any]:
-        quantity = r["quantity"]
-        return [
-            html.Td([r["name"], html.Small(r["sku"] or "")]),
-            html.Td(c.t(f"kind.{r['line_kind']}")),
-            number(f"{quantity.normalize():f}"),
-            number(_money(c, r["price_unit"])),
-            number(_money(c, r["discount"])),
-            number(_money(c, r[column])),
-        ]
-
-    head = [
-        html.Th(c.t(f"column.{name}"), className="number" if i > 1 else None)
-        for i, name in enumerate(columns)
-    ]
-    total = sum(r[column] for r in rows)
-    foot = html.Tr([html.Th(c.t("lines.total"), colSpan=5), number(_money(c, total))])
-    body = html.Tbody([html.Tr(cells(r)) for r in rows])
-    return html.Table([html.Thead(html.Tr(head)), body, html.Tfoot(foot)], className="lines")
-
-
-def _money(c: Context, amount: Any) -> str:
-    return fmt.money(amount, c.currency)
 
 
 def _browser(app: Dash) -> None:

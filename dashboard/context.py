@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from dashboard.data import dimensions, queries
 from dashboard.data.dimensions import Dimensions
@@ -14,7 +14,7 @@ from dashboard.state import Problem, State
 from nkdash.clock import days_between, today
 from nkdash.kpis import format as fmt
 from nkdash.kpis.format import Currency
-from nkdash.kpis.model import Kpi, Unit
+from nkdash.kpis.model import Kpi, TaxBasis, Unit
 from nkdash.kpis.periods import Period
 from nkdash.kpis.selection import Ids, Selection
 from nkdash.settings import Settings
@@ -42,7 +42,10 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Context:
-    """One request. ``state`` holds only what exists; ``path`` is the page's."""
+    """One request. ``state`` holds only what exists; ``path`` and ``usual_tax`` are the page's.
+
+    ``fact`` is the table whose days tell what is loaded.
+    """
 
     settings: Settings
     session: Session
@@ -51,6 +54,13 @@ class Context:
     state: State
     today: date
     names: Dimensions
+    usual_tax: TaxBasis = TaxBasis.IN
+    fact: str = "fact_sales"
+
+    @property
+    def tax(self) -> TaxBasis:
+        """The tax basis shown: the one asked for, else the page's own."""
+        return self.state.tax or self.usual_tax
 
     @cached_property
     def period(self) -> Period:
@@ -75,7 +85,7 @@ class Context:
             whole = set().union(*(self.names.below(i) for i in self.state.category))
             filters["category"] = tuple(sorted(whole))
         companies, _ = self.names.reach(self.state.company)
-        return Selection(self.period, self.base, companies, filters, self.state.tax)
+        return Selection(self.period, self.base, companies, filters, self.tax)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -93,7 +103,7 @@ class Context:
         return self.base_coverage is not None and self.base_coverage.complete
 
     def _coverage(self, period: Period) -> Coverage:
-        loaded = self.session.once("loaded", _loaded)
+        loaded = self.session.once(f"loaded {self.fact}", partial(_loaded, self.fact))
         days = {
             day: loaded[day] for day in days_between(period.first, period.last) if day in loaded
         }
@@ -147,6 +157,10 @@ class Context:
             return self.t(f"none.{kind}")
         if isinstance(record, str):
             return self.t(f"{kind}.{record}")
+        if kind == "weekday":
+            return self.t("weekdays").split()[record - 1]
+        if kind == "hour":
+            return f"{record:02d}:00"
         known = self.names.names.get(kind)
         if known is None:
             rows = self.session.frame(queries.names(kind, (record,))).to_dicts()
@@ -156,16 +170,30 @@ class Context:
 
 @contextmanager
 def open_context(
-    settings: Settings, data: Data, texts: Texts, path: str, state: State
+    settings: Settings,
+    data: Data,
+    texts: Texts,
+    path: str,
+    state: State,
+    usual_tax: TaxBasis = TaxBasis.IN,
 ) -> Iterator[Context]:
     """A context on the newest version. Raises WarehouseError where there is none to read."""
     with data.session() as session:
         names = session.once("dimensions", dimensions.load)
-        yield Context(settings, session, texts, path, known(state, names), today(settings), names)
+        yield Context(
+            settings,
+            session,
+            texts,
+            path,
+            known(state, names),
+            today(settings),
+            names,
+            usual_tax,
+        )
 
 
-def _loaded(session: Session) -> dict[date, tuple[int, datetime | None]]:
-    frame = session.frame(queries.coverage())
+def _loaded(fact: str, session: Session) -> dict[date, tuple[int, datetime | None]]:
+    frame = session.frame(queries.coverage(fact))
     return {day: (rows, as_of) for day, rows, as_of in frame.iter_rows()}
 
 

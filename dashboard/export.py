@@ -14,12 +14,15 @@ from flask.typing import ResponseReturnValue
 
 from dashboard import workbook
 from dashboard.access import current_user
+from dashboard.audit import Audit
 from dashboard.context import Context, open_context
+from dashboard.data.scope import WithheldError
 from dashboard.data.session import Data
 from dashboard.export_jobs import BusyError, Jobs, NoJobError
 from dashboard.i18n import Texts, texts
 from dashboard.sections import Page
 from dashboard.state import parse
+from dashboard.store import StoreError
 from dashboard.tables import Table, count, whole
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
@@ -32,7 +35,9 @@ EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = r"^[=+\-@\t\r]"
 
 
-def add_export(server: Flask, settings: Settings, data: Data, pages: Sequence[Page]) -> None:
+def add_export(
+    server: Flask, settings: Settings, data: Data, pages: Sequence[Page], audit: Audit
+) -> None:
     """Serve /export/<table>.csv and .xlsx with the page's own query string, and long exports.
 
     POST /export/<table>.xlsx begins one; /export/jobs/<name> tells how far it is, and
@@ -45,14 +50,20 @@ def add_export(server: Flask, settings: Settings, data: Data, pages: Sequence[Pa
             for table in page.tables.values():
                 if table.name == name:
                     state = parse(request.query_string.decode())
-                    ctx = open_context(settings, data, _language(), page.path, state)
+                    ctx = open_context(
+                        settings, data, _language(), page.path, state, page.tax
+                    )
                     return stack.enter_context(ctx), table
         abort(404)
+
+    def told(ctx: Context, table: Table, kind: str, rows: int) -> None:
+        audit.exported(table.name, kind, ctx.path, ctx.state, rows, ctx.session.version)
 
     @server.get("/export/<name>.csv")
     def csv(name: str) -> ResponseReturnValue:
         with ExitStack() as stack:
             ctx, table = opened(stack, name)
+            told(ctx, table, "csv", count(ctx, table))
             frames = ctx.session.frames(whole(ctx, table, ctx.state.sort))
             first = next(frames)
             # The context lives until the last row has been sent.
@@ -66,6 +77,7 @@ def add_export(server: Flask, settings: Settings, data: Data, pages: Sequence[Pa
             total = count(ctx, table)
             if total > IN_BACKGROUND:
                 return _said(ctx.t("export.large", rows=f"{total:,}"), 413)
+            told(ctx, table, "xlsx", total)
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "table.xlsx"
                 frames = ctx.session.frames(whole(ctx, table, ctx.state.sort))
@@ -80,6 +92,7 @@ def add_export(server: Flask, settings: Settings, data: Data, pages: Sequence[Pa
             total = count(ctx, table)
             if total > workbook.MOST_ROWS:
                 return _said(ctx.t("export.too_large", rows=f"{total:,}"), 413)
+            told(ctx, table, "xlsx", total)
             frames = ctx.session.frames(whole(ctx, table, ctx.state.sort))
             try:
                 job = jobs.start(
@@ -112,6 +125,8 @@ def add_export(server: Flask, settings: Settings, data: Data, pages: Sequence[Pa
         return send_file(path, mimetype=EXCEL, as_attachment=True, download_name=name)
 
     server.register_error_handler(WarehouseError, lambda error: _said(str(error), 503))
+    server.register_error_handler(StoreError, lambda error: _said(str(error), 503))
+    server.register_error_handler(WithheldError, lambda error: _said(str(error), 403))
     server.register_error_handler(
         duckdb.Error, lambda error: _said(str(error).splitlines()[0], 500)
     )

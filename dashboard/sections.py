@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.context import Context
 from dashboard.i18n import Texts
 from dashboard.tables import Table
-from nkdash.kpis.model import Query
+from nkdash.kpis.model import Query, TaxBasis
 from nkdash.kpis.selection import FILTERS
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class Page:
     card, by key: the card asks for ``<page>.<key>``, and the text of that name says what it shows.
     ``rows`` names the tab with the rows behind a family of KPIs. ``filters`` are those that its
     figures know; the others are shown as not applied. With ``own`` the page draws its tabs itself
-    and has no sections. Without ``in_nav`` it is reached by links only.
+    and has no sections. Without ``in_nav`` it is reached by links only. ``tax`` is the basis of its
+    money where the URL names none.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Page:
     filters: tuple[str, ...] = FILTERS
     own: Own | None = None
     in_nav: bool = True
+    tax: TaxBasis = TaxBasis.IN
 
     def tab(self, asked: str) -> str:
         """``asked`` where the page has it, else its first tab."""

@@ -23,7 +23,8 @@ _NUMBER_FILTERS = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``kind``: text, money, count, decimal, ratio, days, day, moment or flag."""
+    """One column. ``kind``: text, money, count, decimal, ratio, change, days, day,
+    moment or flag."""
 
     name: str
     kind: str
@@ -33,12 +34,15 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Aligned to the right and compared by size."""
-        return self.kind in ("money", "count", "decimal", "ratio", "days")
+        return self.kind in ("money", "count", "decimal", "ratio", "change", "days")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a page; ``key`` is unique in it and settles ties, ``sort`` is the default."""
+    """A table of a page; ``key`` is unique in it and settles ties, ``sort`` is the default.
+
+    A click on a row leads to its ``href``, or opens a drawer with what ``drawer`` makes of its key.
+    """
 
     name: str
     key: str
@@ -46,6 +50,7 @@ class Table:
     columns: tuple[Column, ...]
     query: Callable[[Context], Query]
     href: Callable[[Context, Mapping[str, Any]], str] | None = None
+    drawer: Callable[[Context, str], Any] | None = None
 
 
 def order(table: Table, sort: str) -> tuple[str, bool]:
@@ -108,7 +113,8 @@ def _where(table: Table, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any
 def _read(ctx: Context, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     cells = {c.name: _cell(ctx, c, row[c.name]) for c in table.columns}
     link = {"href": table.href(ctx, row)} if table.href else {}
-    return {**cells, table.key: row[table.key], "row_id": str(row[table.key]), **link}
+    drawer = {"drawer": table.name} if table.drawer else {}
+    return {**cells, table.key: row[table.key], "row_id": str(row[table.key]), **link, **drawer}
 
 
 def _cell(ctx: Context, column: Column, value: Any) -> str:
@@ -119,6 +125,8 @@ def _cell(ctx: Context, column: Column, value: Any) -> str:
             return fmt.money(value, ctx.currency)
         case "ratio":
             return fmt.percent(value)
+        case "change":
+            return fmt.signed_percent(value)
         case "count":
             return fmt.count(value) if value == int(value) else fmt.count(value, 2)
         case "decimal":

@@ -105,7 +105,9 @@
   function picked(rows) {
     const row = rows?.[0];
     if (row?.href) navigate(row.href);
-    else if (row?.txn_key) set("lines-request", { data: { txn_key: row.txn_key, at: Date.now() } });
+    else if (row?.drawer) {
+      set("lines-request", { data: { table: row.drawer, key: row.row_id, at: Date.now() } });
+    }
   }
 
   // A new version is seen at the next interaction and by a light poll; so is a lost connection.

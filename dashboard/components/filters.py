@@ -13,7 +13,7 @@ from dashboard.i18n import Texts
 from dashboard.state import DEFAULTS, SOURCES, State
 from nkdash.kpis.model import TaxBasis
 from nkdash.kpis.periods import Comparison, Period, Preset
-from nkdash.kpis.selection import FILTERS
+from nkdash.kpis.selection import ALL_FILTERS
 
 PICKED = ("store", "category", "brand", "principal", "vendor", "cashier", "method", "source")
 """Filters with a control; product and customer are set by a click."""
@@ -145,8 +145,10 @@ def _compare(t: Texts, place: str) -> dmc.Select:
     )
 
 
-def control_value(key: str, state: State, period: Period, company: int | None) -> Any:
-    """What the control of ``key`` shows for a state."""
+def control_value(
+    key: str, state: State, period: Period, company: int | None, usual_tax: TaxBasis
+) -> Any:
+    """What the control of ``key`` shows for a state; see ``resolved``."""
     match key:
         case "range":
             return state.preset
@@ -155,29 +157,36 @@ def control_value(key: str, state: State, period: Period, company: int | None) -
         case "compare":
             return state.compare
         case "tax":
-            return state.tax
+            return state.tax or usual_tax
         case "company":
             return "" if company is None else str(company)
         case _:
             return [str(i) for i in getattr(state, key)]
 
 
-def resolved(state: State, period: Period, company: int | None) -> dict[str, Any]:
+def resolved(
+    state: State, period: Period, company: int | None, usual_tax: TaxBasis
+) -> dict[str, Any]:
     """What the browser needs to tell a reader's change of a control from the server's.
 
-    ``company`` is the one shown; where the URL names none it is the default.
+    ``company`` is the one shown; where the URL names none it is the default. ``usual_tax`` is the
+    page's.
     """
     shown = "" if company is None else str(company)
-    values = {key: ",".join(map(str, getattr(state, key))) for key in FILTERS}
+    values = {key: ",".join(map(str, getattr(state, key))) for key in ALL_FILTERS}
     values |= {
         "range": state.preset,
         "compare": state.compare,
-        "tax": state.tax,
+        "tax": state.tax or usual_tax,
         "company": shown,
     }
     return {
         "values": values,
-        "defaults": {**DEFAULTS, "company": shown if state.company is None else ""},
+        "defaults": {
+            **DEFAULTS,
+            "company": shown if state.company is None else "",
+            "tax": usual_tax,
+        },
         "dates": [str(period.first), str(period.last)],
     }
 
@@ -226,9 +235,9 @@ def chips(ctx: Context, applied: Sequence[str]) -> list[html.A]:
             )
             for i in ids
         ]
-    if state.tax is TaxBasis.EX:
-        basis = state.with_(tax=TaxBasis.IN)
-        found.append(_chip(ctx, ctx.t("filter.tax"), ctx.t("tax.ex"), basis))
+    if ctx.tax is not ctx.usual_tax:
+        basis = state.with_(tax=None)
+        found.append(_chip(ctx, ctx.t("filter.tax"), ctx.t(f"tax.{ctx.tax}"), basis))
     return found
 
 

@@ -1,6 +1,6 @@
 """Ranked bar lists: label, value, change and a thin bar; a click filters by the row."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -33,8 +33,22 @@ def _by_id(frame: pl.DataFrame, period: str, by: str, column: str) -> dict[int |
     return {key: float(value) for key, value in rows if value is not None}
 
 
-def ranking(ctx: Context, kind: str, of: Ranks, *, names: str | None = None) -> html.Ol:
-    """Highest first; beyond the first few the rest as 'other'. ``kind`` is the filter's key."""
+def ranking(
+    ctx: Context,
+    kind: str,
+    of: Ranks,
+    *,
+    label: Callable[[int | None], str] | None = None,
+    good: Good = Good.UP,
+    href: Callable[[int], str] | None = None,
+) -> html.Ol:
+    """Highest first; beyond the first few the rest as 'other'. ``kind`` is the filter's key.
+
+    A row is called as its record, or what ``label`` says; it leads to its filter, or to where
+    ``href`` says.
+    """
+    name = label or (lambda key: ctx.label(kind, key))
+    leads = href or (lambda key: ctx.href(ctx.state.toggled(kind, key)))
     order = sorted(of.now.items(), key=lambda item: (-item[1], str(item[0])))
     chosen = getattr(ctx.state, kind)
     top = order if len(order) <= TOP + 1 else order[:TOP]
@@ -44,13 +58,14 @@ def ranking(ctx: Context, kind: str, of: Ranks, *, names: str | None = None) -> 
     rows = [
         _row(
             ctx,
-            ctx.label(names or kind, key),
+            name(key),
             value,
             of.base.get(key) if ctx.comparable else None,
             total,
             abs(value) / longest,
-            None if key is None else ctx.href(ctx.state.toggled(kind, key)),
+            None if key is None else leads(key),
             key in chosen,
+            good,
         )
         for key, value in top
     ]
@@ -58,7 +73,7 @@ def ranking(ctx: Context, kind: str, of: Ranks, *, names: str | None = None) -> 
         value = sum(v for _, v in rest)
         base = sum(of.base.get(k, 0.0) for k, _ in rest) if ctx.comparable else None
         label = ctx.t("rank.other", count=len(rest))
-        rows.append(_row(ctx, label, value, base, total, abs(value) / longest, None, False))
+        rows.append(_row(ctx, label, value, base, total, abs(value) / longest, None, False, good))
     return html.Ol(rows, className="ranking")
 
 
@@ -71,6 +86,7 @@ def _row(
     length: float,
     href: str | None,
     chosen: bool,
+    good: Good,
 ) -> html.Li:
     share = fmt.percent(value / total) if total > 0 else fmt.NO_FIGURE
     cells = [
@@ -82,7 +98,7 @@ def _row(
             title=fmt.money(value, ctx.currency),
         ),
         html.Span(
-            change(fmt.change(value, base), Good.UP) if ctx.base else None,
+            change(fmt.change(value, base), good) if ctx.base else None,
             className="rank-change",
         ),
         html.Span(

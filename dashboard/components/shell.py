@@ -12,10 +12,16 @@ from dashboard.components.parts import attributes, icon
 from dashboard.i18n import LANGUAGES, Texts
 from dashboard.sections import Page
 from dashboard.state import State
+from dashboard.users import User
 
 
-def shell(t: Texts, pages: Sequence[Page], version: int | None) -> dmc.MantineProvider:
-    """The layout of the app; ``version`` of the warehouse is what it is drawn on first."""
+def shell(
+    t: Texts, pages: Sequence[Page], version: int | None, user: User, leave: str | None
+) -> dmc.MantineProvider:
+    """The layout of the app; ``version`` of the warehouse is what it is drawn on first.
+
+    ``leave`` signs the form that logs ``user`` out; without it there is nothing to log out of.
+    """
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh=False),
@@ -32,7 +38,7 @@ def shell(t: Texts, pages: Sequence[Page], version: int | None) -> dmc.MantinePr
             ),
             dmc.AppShell(
                 [
-                    dmc.AppShellHeader([_top(t), filters.bar(t)]),
+                    dmc.AppShellHeader([_top(t, user, leave), filters.bar(t)]),
                     dmc.AppShellMain(
                         [
                             html.Div(
@@ -90,7 +96,7 @@ def shell(t: Texts, pages: Sequence[Page], version: int | None) -> dmc.MantinePr
     )
 
 
-def _top(t: Texts) -> html.Div:
+def _top(t: Texts, user: User, leave: str | None) -> html.Div:
     other = next(code for code in LANGUAGES if code != t.language)
     return html.Div(
         [
@@ -114,11 +120,43 @@ def _top(t: Texts) -> html.Div:
                     _tool("print", "printer", t("print"), "wide-only"),
                     _tool("scheme", "moon", t("scheme")),
                     _tool("help", "keyboard", t("help.title"), "wide-only"),
+                    *([_reader(t, user, leave)] if leave else []),
                 ],
                 className="tools",
             ),
         ],
         className="top",
+    )
+
+
+def _reader(t: Texts, user: User, leave: str) -> html.Details:
+    """Who is logged in as what, and the way out."""
+    stores = t("user.all_stores") if user.stores is None else t("user.stores", n=len(user.stores))
+    return html.Details(
+        [
+            html.Summary(
+                user.name[:1].upper(),
+                className="tool reader",
+                title=user.name,
+                **attributes(aria_label=t("user.menu", name=user.name)),
+            ),
+            html.Div(
+                [
+                    html.P(user.name, className="reader-name"),
+                    html.P(f"{t(f'role.{user.role}')} · {stores}", className="quiet"),
+                    html.Form(
+                        [
+                            dcc.Input(type="hidden", name="form", value=leave),
+                            html.Button(t("logout"), type="submit", className="button"),
+                        ],
+                        action="/logout",
+                        method="post",
+                    ),
+                ],
+                className="reader-menu",
+            ),
+        ],
+        className="reader-of",
     )
 
 

@@ -30,7 +30,7 @@ def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str) 
             _tile(
                 ctx,
                 kpi_of(name),
-                _known_zero(kpi_of(name), now.get(name)),
+                _known_zero(kpi_of(name), now),
                 base.get(name) if ctx.comparable else None,
                 [None if v is None else float(v) for v in buckets.get_column(name).to_list()],
                 name == chosen,
@@ -41,9 +41,9 @@ def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str) 
     )
 
 
-def _known_zero(kpi: Kpi, value: fmt.Number | None) -> fmt.Number | None:
-    # The days are loaded, so a sum over no rows is a true zero; a ratio of nothing stays none.
-    return 0 if value is None and kpi.additive else value
+def _known_zero(kpi: Kpi, now: Row) -> fmt.Number | None:
+    # The days are loaded, so a sum over no rows is a true zero; of rows it may be unknown (a cost).
+    return 0 if not now and kpi.additive else now.get(kpi.name)
 
 
 def _tile(
@@ -117,7 +117,7 @@ def tax_words(ctx: Context, kpi: Kpi) -> str:
     """'with tax' or 'without tax' where the KPI is money."""
     match kpi.basis:
         case Basis.CHOSEN:
-            return ctx.t(f"tax.{ctx.state.tax}")
+            return ctx.t(f"tax.{ctx.tax}")
         case Basis.TAX_IN:
             return ctx.t("tax.in")
         case Basis.TAX_EX:

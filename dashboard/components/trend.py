@@ -99,8 +99,8 @@ def _point(
     values: Mapping[tuple[str, date], Any],
 ) -> charts.Point:
     loaded = any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded)
-    value = _value(kpi, values.get(("now", bucket.first)), loaded)
-    base = _value(kpi, values.get(("base", bucket.first)), ctx.comparable)
+    value = _value(kpi, values, ("now", bucket.first), loaded)
+    base = _value(kpi, values, ("base", bucket.first), ctx.comparable)
     weekday = ctx.t("weekdays").split()[bucket.first.weekday()]
     when = f"{weekday} {ctx.day(bucket.first)}" if grain is Grain.DAY else ctx.days(bucket)
     lines = [f"<b>{when}</b>"]
@@ -118,7 +118,10 @@ def _point(
     )
 
 
-def _value(kpi: Kpi, value: Any, loaded: bool) -> float | None:
-    if value is None:
+def _value(
+    kpi: Kpi, values: Mapping[tuple[str, date], Any], key: tuple[str, date], loaded: bool
+) -> float | None:
+    # No row is a day without sales; a row without a figure is a figure that is not known.
+    if key not in values:
         return 0.0 if loaded and kpi.additive else None
-    return float(value)
+    return None if values[key] is None else float(values[key])

@@ -14,6 +14,7 @@ _TABLES = {
     "company": "SELECT company_id AS id, name FROM dim_companies ORDER BY id",
     "store": "SELECT pos_config_id AS id, name, company_id FROM dim_pos_configs ORDER BY name",
     "cashier": "SELECT employee_id AS id, name FROM dim_employees ORDER BY name",
+    "salesperson": "SELECT user_id AS id, name FROM dim_users ORDER BY name",
     "brand": "SELECT brand_id AS id, name FROM dim_brands ORDER BY name",
     "principal": (
         "SELECT DISTINCT principal_id AS id, principal AS name FROM dim_products "

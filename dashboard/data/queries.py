@@ -10,9 +10,9 @@ from importlib.resources import files
 from nkdash.kpis.model import Query
 
 
-def coverage() -> Query:
-    """One row a loaded day: date, rows (0: no sales), as_of (UTC)."""
-    return Query(sql("coverage"), {})
+def coverage(fact: str) -> Query:
+    """One row a loaded day of a fact: date, rows (0: nothing happened), as_of (UTC)."""
+    return Query(sql("coverage"), {"fact": fact})
 
 
 def names(kind: str, ids: tuple[int, ...]) -> Query:

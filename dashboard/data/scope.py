@@ -33,6 +33,7 @@ OPEN = frozenset(
         "mart_basket_extras",
         "mart_days",
         "pos_invoices",
+        "product_vendors",
         "warehouse_state",
     }
 )

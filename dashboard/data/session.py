@@ -100,7 +100,7 @@ class Session:
             yield empty
 
     def once(self, name: str, make: Callable[["Session"], T]) -> T:
-        """What ``make`` gives for this version and scope; made once, since all callbacks need it."""
+        """What ``make`` gives for this version and scope; made once, as all need it."""
         key = (self._scope, name)
         kept: T | None = self._cache.get(self.version, key)
         if kept is None:

@@ -11,7 +11,7 @@ import duckdb
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard import days, refresh
-from dashboard.access import User, current_user, is_loopback, same_origin
+from dashboard.access import User, current_user
 from dashboard.callbacks import Server, language, no_warehouse
 from dashboard.components import day_grid, runs
 from dashboard.components.parts import attributes, message
@@ -24,7 +24,7 @@ from dashboard.i18n import Texts
 from dashboard.orchestrator import Orchestrator, OrchestratorError, Order, Run, Standing, Status
 from dashboard.sections import Own, Page
 from dashboard.state import parse
-from dashboard.store import RepeatedError, StoreError
+from dashboard.store import CANCEL, REFRESH, RepeatedError, StoreError
 from nkdash.clock import today
 from nkdash.kpis import format as fmt
 from nkdash.warehouse import WarehouseError
@@ -53,7 +53,7 @@ def frame(server: Server, t: Texts, tab: str) -> list[Any]:
     say = Wording(t, server.settings.zone)
     if tab == "log":
         return [_place("operations-log", 480)]
-    user = current_user(server.settings)
+    user = current_user()
     return [
         dcc.Interval(id="ops-tick", interval=POLL_MS, disabled=True),
         dcc.Store(id="ops-active", data=""),
@@ -105,7 +105,7 @@ def _form(server: Server, say: Wording, user: User) -> Any:
     # The place for answers is there for everybody, since a cancel answers in it too.
     said = html.Div(id="ops-said", role="status", className="said")
     if not user.may_operate:
-        return [_only_viewer(server, say), said]
+        return [message(say("refresh.may_not"), say("refresh.viewer")), said]
     now = today(server.settings)
     every = {"value": ALL_DATASETS, "label": say("ops.all")}
     return html.Div(
@@ -141,18 +141,6 @@ def _form(server: Server, say: Wording, user: User) -> Any:
         ],
         className="refresh-form",
     )
-
-
-def _only_viewer(server: Server, say: Wording) -> html.Div:
-    settings = server.settings
-    open_to_all = not settings.nkdash_trusted_proxies
-    if open_to_all and not is_loopback(settings.nkdash_dashboard_host):
-        words = say("refresh.no_login")
-    elif open_to_all:
-        words = say("refresh.not_here")
-    else:
-        words = say("refresh.viewer")
-    return message(say("refresh.may_not"), words)
 
 
 def register(app: Dash, server: Server) -> None:
@@ -252,7 +240,7 @@ def _work(app: Dash, server: Server) -> None:
         State("ops-active", "data"),
     )
     def draw(_ticks: int | None, _changed: Any, _version: int | None, before: str) -> Any:
-        say, user = _say(server), current_user(server.settings)
+        say, user = _say(server), current_user()
         try:
             working = server.orchestrator.unfinished()
             recent = [run for run in server.orchestrator.recent() if run.is_finished]
@@ -383,7 +371,7 @@ def _cell_facts(server: Server, say: Wording, name: str, day: date) -> Any:
         ),
         (say("ops.last_run"), _last_run(server, say, name, day) if known else why_not),
     ]
-    may = current_user(server.settings).may_operate and stand not in (Stand.LOST, Stand.RUNNING)
+    may = current_user().may_operate and stand not in (Stand.LOST, Stand.RUNNING)
     return html.Div(
         [
             html.H2(say.dataset(name)),
@@ -556,22 +544,18 @@ def _orders(app: Dash, server: Server) -> None:
 
 def _refused(server: Server, say: Wording, action: str, request: str) -> tuple[User, Any]:
     """Who asks, and why that is refused; None where it is not. A refusal is written down."""
-    user = current_user(server.settings)
-    if not same_origin():
-        why = "refresh.foreign"
-    elif not user.may_operate:
-        why = "refresh.may_not"
-    else:
+    user = current_user()
+    if user.may_operate:
         return user, None
     try:
-        refresh.refused(server.store, user, action, request, why, _machine_now())
+        refresh.refused(server.store, user, action, request, "refresh.may_not", _machine_now())
     except StoreError:
         log.exception("a refusal could not be written down")
-    return user, message(say(why), say("refresh.ask_admin"), sort="problem")
+    return user, message(say("refresh.may_not"), say("refresh.ask_admin"), sort="problem")
 
 
 def _start(server: Server, say: Wording, dataset: str, first: str, last: str, request: str) -> Any:
-    user, no = _refused(server, say, refresh.REFRESH, request)
+    user, no = _refused(server, say, REFRESH, request)
     if no is not None:
         return no
     try:
@@ -600,7 +584,7 @@ def _start(server: Server, say: Wording, dataset: str, first: str, last: str, re
 
 
 def _cancel(server: Server, say: Wording, run_id: str, request: str) -> Any:
-    user, no = _refused(server, say, refresh.CANCEL, request)
+    user, no = _refused(server, say, CANCEL, request)
     if no is not None:
         return no
     try:
@@ -617,7 +601,7 @@ def _log(app: Dash, server: Server) -> None:
         Input("version", "data"),
     )
     def draw(_search: str | None, _version: int | None) -> Any:
-        say, user = _say(server), current_user(server.settings)
+        say, user = _say(server), current_user()
         return html.Div(
             [
                 _recent_card(server, say, user),

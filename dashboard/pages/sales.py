@@ -1,12 +1,13 @@
 """Sales: by time, store, cashier, hour, payment, category, brand, product; discounts, returns."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from dash import html
 
 from dashboard.components.heat import heat_table
+from dashboard.components.lines import Cell, Row, lines_table, product, units
 from dashboard.components.parts import card, empty_selection, nothing_sold
 from dashboard.components.ranking import ranking, ranks
 from dashboard.components.tiles import tiles
@@ -15,6 +16,7 @@ from dashboard.context import Context
 from dashboard.data import sales
 from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
+from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Query
 from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
@@ -47,6 +49,27 @@ RANKED_BY = ("store", "cashier", "category", "brand", "principal")
 def _of_product(ctx: Context, row: Mapping[str, Any]) -> str:
     only = ctx.state.with_(product=(row["product_id"],), tab="summary", sort="", metric="")
     return ctx.href(only)
+
+
+def receipt(ctx: Context, transaction: str) -> Any:
+    """The lines of one transaction."""
+    query = sales.transaction_lines(transaction, ctx.selection.companies)
+    rows = ctx.session.frame(query).to_dicts()
+    column = "revenue_tax_in" if ctx.tax == "in" else "net_tax_ex"
+
+    def money(name: str) -> Callable[[Row], str]:
+        return lambda row: fmt.money(row[name], ctx.currency)
+
+    cells = (
+        Cell("name", product, is_number=False),
+        Cell("line_kind", lambda row: ctx.t(f"kind.{row['line_kind']}"), is_number=False),
+        Cell("quantity", lambda row: units(row["quantity"])),
+        Cell("price_unit", money("price_unit")),
+        Cell("discount", money("discount")),
+        Cell("net_revenue", money(column)),
+    )
+    total = fmt.money(sum(row[column] for row in rows), ctx.currency)
+    return lines_table(ctx, cells, rows, total)
 
 
 PRODUCTS = Table(
@@ -87,6 +110,7 @@ TRANSACTIONS = Table(
         Column("returns", "money", 105),
     ),
     query=lambda ctx: sales.transactions(ctx.selection),
+    drawer=receipt,
 )
 
 
@@ -182,7 +206,7 @@ def when(ctx: Context) -> Any:
             ctx,
             ctx.t("heat.title"),
             heat_table(ctx, frame),
-            hint=ctx.t("heat.hint", days=ctx.days(ctx.period), tax=ctx.t(f"tax.{ctx.state.tax}")),
+            hint=ctx.t("heat.hint", days=ctx.days(ctx.period), tax=ctx.t(f"tax.{ctx.tax}")),
             explain="sales.heatmap",
             wide=True,
         ),

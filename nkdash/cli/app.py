@@ -23,6 +23,7 @@ from nkdash.cli.status import status
 from nkdash.cli.tidy import tidy
 from nkdash.cli.timings import timings
 from nkdash.cli.up import up
+from nkdash.cli.user import user
 
 app = typer.Typer(
     cls=Reported,
@@ -43,3 +44,4 @@ app.command("alert-test")(alert_test)
 app.command()(timings)
 app.command()(resume)
 app.command()(restatements)
+app.add_typer(user, name="user")

@@ -14,9 +14,7 @@ from nkdash.kpis.periods import Grain
 from nkdash.kpis.selection import FILTERS, Selection, period_params, periods, sql
 
 DIMENSIONS = {
-    kind: column
-    for kind, column in sales.DIMENSIONS.items()
-    if kind not in sales.PRODUCT_COLUMNS
+    kind: column for kind, column in sales.DIMENSIONS.items() if kind not in sales.PRODUCT_COLUMNS
 }
 _BOUGHT = "transactions > 0"
 

@@ -37,7 +37,7 @@ def measure(
             f"it can by {', '.join((*CALENDAR, *columns))}"
         )
     rows, params = source(selection, kpis, tuple(name for name in by if name in columns))
-    dimensions = "".join(f"\n    {_dimension(name, columns)} AS {name}," for name in by)
+    dimensions = "".join(f"\n    {dimension(name, columns)} AS {name}," for name in by)
     text = sql("measure").format(
         periods=periods(selection),
         source=rows,
@@ -48,7 +48,8 @@ def measure(
     return Query(text, {**params, **period_params(selection)})
 
 
-def _dimension(name: str, columns: Mapping[str, str]) -> str:
+def dimension(name: str, columns: Mapping[str, str]) -> str:
+    """The SQL of a dimension over ``source`` joined with ``periods``."""
     if name not in CALENDAR:
         return f"source.{columns[name]}"
     # As in a trend: the base lies on the current days, and the first bucket is clipped.

@@ -6,7 +6,7 @@ from typing import Any
 from nkdash.kpis import flow
 from nkdash.kpis.model import Basis, Family, Good, Kpi, Unit
 from nkdash.kpis.sales import where
-from nkdash.kpis.selection import FILTERS, Selection, sql
+from nkdash.kpis.selection import ALL_FILTERS, Selection, sql
 
 DIMENSIONS = {
     "company": "company_id",
@@ -34,7 +34,7 @@ def rows(
     selection: Selection, _kpis: tuple[Kpi, ...], _by: tuple[str, ...]
 ) -> tuple[str, dict[str, Any]]:
     """See flow.Source. A product filter means every payment of receipts that hold one."""
-    condition, params = where(selection, payments=True)
+    condition, params = where(selection, payments=True, own=True)
     return sql("payments/source").format(where=condition), params
 
 
@@ -45,7 +45,7 @@ def family() -> Family:
         title="Payments",
         kpis=KPIS,
         by=(*flow.CALENDAR, *DIMENSIONS),
-        filters=tuple(kind for kind in FILTERS if kind != "source"),
+        filters=tuple(kind for kind in ALL_FILTERS if kind not in ("source", "salesperson")),
         measure=partial(flow.measure, rows, DIMENSIONS),
         trend=partial(flow.trend, rows),
     )

@@ -1,7 +1,7 @@
 """Sales: from gross to net revenue, transactions, items; POS and customer documents together.
 
 The cheapest source that knows the filters and dimensions is taken: day x store, else day x store x
-category, else transactions, else lines. Amounts are company currency.
+category, else day x product, else transactions, else lines. Amounts are company currency.
 """
 
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Any
 
 from nkdash.kpis import flow
 from nkdash.kpis.model import Basis, Family, Good, Kpi, KpiError, Unit, ratio
-from nkdash.kpis.selection import FILTERS, Selection, all_of, conditions, sql
+from nkdash.kpis.selection import ALL_FILTERS, Selection, all_of, conditions, sql
 
 PRODUCT_COLUMNS = {
     "category": "category_id",
@@ -18,6 +18,9 @@ PRODUCT_COLUMNS = {
     "principal": "principal_id",
     "product": "product_id",
 }
+PEOPLE = ("cashier", "customer", "salesperson")
+FINE_FILTERS = ("method", *PEOPLE, "hour")
+"""Filters that only transactions and lines know."""
 PRODUCT_FILTERS = ("category", "brand", "principal", "vendor", "product")
 DIMENSIONS = {
     "company": "company_id",
@@ -25,6 +28,7 @@ DIMENSIONS = {
     "store": "pos_config_id",
     "cashier": "cashier_id",
     "customer": "customer_id",
+    "salesperson": "salesperson_id",
     "hour": "hour",
     **PRODUCT_COLUMNS,
 }
@@ -244,30 +248,29 @@ def rows(
             )
         return _product_rows(selection, by)
     if selection.has(*PRODUCT_FILTERS):
-        condition, params = where(selection, product="p")
+        condition, params = where(selection, product="p", own=True)
         text = sql("sales/source_lines").format(
             where=condition, line_measures=sql("sales/line_measures")
         )
         return text, params
-    fine = selection.has("method", "cashier", "customer")
-    if fine or {"cashier", "customer"} & set(by):
+    if selection.has(*FINE_FILTERS) or {*PEOPLE} & {*by}:
         name = "transactions"
     else:
         name = "hourly" if "hour" in by else "daily"
-    condition, params = where(selection)
+    condition, params = where(selection, own=True)
     return sql(f"sales/source_{name}").format(where=condition), params
 
 
 def _product_rows(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Lines added up by product dimensions, without their transactions."""
-    coarse = not selection.has("method", "cashier", "customer", "product", "vendor")
-    if coarse and not {"product", "cashier", "customer", "hour"} & set(by):
-        condition, params = where(selection, product="s")
+    coarse = not selection.has(*FINE_FILTERS) and not {*PEOPLE, "hour"} & {*by}
+    if coarse and not selection.has("product", "vendor") and "product" not in by:
+        condition, params = where(selection, product="s", own=True)
         return sql("sales/source_categories").format(where=condition), params
-    condition, params = where(selection, product="p")
-    columns = dict.fromkeys(
-        f"{'p' if name in PRODUCT_COLUMNS else 's'}.{DIMENSIONS[name]}" for name in by
-    )
+    condition, params = where(selection, product="p", own=True)
+    if coarse and not selection.has("store", "source") and not {"store", "source"} & {*by}:
+        return sql("sales/source_product_daily").format(where=condition), params
+    columns = dict.fromkeys(_line_column(name) for name in by)
     text = sql("sales/source_products").format(
         dimensions=",\n        ".join(columns),
         where=condition,
@@ -276,11 +279,17 @@ def _product_rows(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[
     return text, params
 
 
+def _line_column(name: str) -> str:
+    if name == "salesperson":
+        return "CASE WHEN s.source = 'invoice' THEN s.user_id END AS salesperson_id"
+    return f"{'p' if name in PRODUCT_COLUMNS else 's'}.{DIMENSIONS[name]}"
+
+
 def where(
-    selection: Selection, *, product: str = "", payments: bool = False
+    selection: Selection, *, product: str = "", payments: bool = False, own: bool = False
 ) -> tuple[str, dict[str, Any]]:
     """Conditions on alias s, and on ``product`` for product columns; where that is empty, on whole
-    transactions that hold such a product.
+    transactions that hold such a product. With ``own`` the filters that only sales know, too.
     """
     columns = {"store": "s.pos_config_id", "cashier": "s.cashier_id", "customer": "s.customer_id"}
     if payments:
@@ -289,7 +298,14 @@ def where(
         columns["source"] = "s.source"
     if product:
         columns |= {kind: f"{product}.{column}" for kind, column in PRODUCT_COLUMNS.items()}
+    if own:
+        columns["weekday"] = "isodow(s.date)"
+    if own and not payments:
+        columns["salesperson"] = "s.source = 'invoice' AND s.user_id"
     terms, params = conditions(selection, columns)
+    if own and selection.has("hour"):
+        terms.append(sql("sales/in_hours"))
+        params["hour"] = selection.filters["hour"]
     if selection.has("method") and not payments:
         terms.append(sql("sales/paid_by"))
         params["method"] = selection.filters["method"]
@@ -319,7 +335,7 @@ def family() -> Family:
         title="Sales",
         kpis=KPIS,
         by=(*flow.CALENDAR, *DIMENSIONS),
-        filters=FILTERS,
+        filters=ALL_FILTERS,
         measure=partial(flow.measure, rows, DIMENSIONS),
         trend=partial(flow.trend, rows),
     )

@@ -22,6 +22,9 @@ FILTERS = (
     "source",
 )
 """Filters by record id, and ``source`` by name (pos, invoice)."""
+SALES_FILTERS = ("salesperson", "weekday", "hour")
+"""Filters that sales and payments alone know: who sold by invoice, weekdays (1 is Monday), hours."""
+ALL_FILTERS = (*FILTERS, *SALES_FILTERS)
 
 Ids = tuple[int, ...] | tuple[str, ...]
 

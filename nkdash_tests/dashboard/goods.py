@@ -17,7 +17,7 @@ from nkdash.datasets import inventory_moves, invoice_sales, purchases, stock_qua
 
 CENT = Decimal("0.01")
 ZONE = timedelta(hours=7)
-CONSULTING_COSTED = date(2026, 11, 9)
+CONSULTING_COSTED = date(2026, 11, 16)
 VARIANCE_DAY = date(2026, 11, 16)
 VARIANCE = Decimal(-2)
 POS_INVOICE = 9001
@@ -65,8 +65,9 @@ TAXES = {
 }
 STANDARD_PRICES = {1: "70500", 2: "42000", 3: "24000", 4: "184000", 7: "18000", 8: "55250"}
 
-# date, number of the line, product, quantity, unit price without tax, discount %, unit, taxes
+# Product, quantity, unit price without tax, discount in percent, unit, taxes.
 Line = tuple[int | None, str, str, str, int, tuple[int, ...]]
+# Day, company, vendor, currency, lines.
 Bill = tuple[date, int, int, str, list[Line]]
 
 
@@ -77,7 +78,7 @@ def _of(
 
 
 def _bills() -> list[Bill]:
-    """Vendor bills: day, company, vendor, currency, lines; a day's sales come after them."""
+    """Vendor bills; the sales of a day come after its bills."""
     first = date(2026, 9, 1)
     serums = ["62000", "62000", "63500", "66000", "66000", "70500"]
     scents = ["190000", "190000", "186000", "186000", "184000", "184000"]
@@ -85,8 +86,8 @@ def _bills() -> list[Bill]:
     for n, (serum, scent) in enumerate(zip(serums, scents, strict=True)):
         day = first + timedelta(days=14 * n)
         paragon = [_of(1, "120" if n == 0 else "60", serum)]
-        if n < 3:
-            paragon.append(_of(3, "100" if n == 0 else "40", "24000", "5"))
+        if n < 5:
+            paragon.append(_of(3, "100" if n == 0 else "45", "24000", "5"))
         if n == 2:
             paragon.append(_of(1, "6", "0"))
         makmur = [_of(4, "80" if n == 0 else "55", scent)]
@@ -98,17 +99,16 @@ def _bills() -> list[Bill]:
         (date(2026, 9, 3) + timedelta(days=21 * n), 1, MAKMUR, "IDR", [_of(2, "9", p, uom=DOZEN)])
         for n, p in enumerate(lips)
     ]
-    orchard = [(1, "6.2"), (2, "4.1"), (3, "2.4"), (4, "19")]
-    visit = (5, "40", "20000", "0", PIECE, (VAT_IN, WITHHELD))
+    prices = [(1, "6.2"), (2, "4.1"), (3, "2.4"), (4, "19")]
+    orchard: list[Line] = [(product, "40", price, "0", PIECE, ()) for product, price in prices]
+    visit: Line = (5, "40", "20000", "0", PIECE, (VAT_IN, WITHHELD))
     return [
         *regular,
         (first, 1, PARAGON, "IDR", [_of(7, "24", "18000")]),
         (date(2026, 9, 4), 1, SEOUL, "USD", [_of(8, "60", "3.4")]),
         (CONSULTING_COSTED, 1, SEHAT, "IDR", [visit]),
-        *(
-            (day, 2, PARAGON, "SGD", [(i, "40", price, "0", PIECE, ()) for i, price in orchard])
-            for day in (first, date(2026, 10, 13))
-        ),
+        (first, 2, PARAGON, "SGD", orchard),
+        (date(2026, 10, 13), 2, PARAGON, "SGD", orchard),
     ]
 
 
@@ -150,8 +150,14 @@ def invoiced(
     ]
     own = {"customer_id": HOTEL, "salesperson_id": 2, "pos_order_id": INVOICED_ORDER}
     rows += _document(
-        POS_INVOICE, "INV/2026/0900", head["date"], head["company_id"], "out_invoice", "IDR",
-        lines, own,
+        POS_INVOICE,
+        "INV/2026/0900",
+        head["date"],
+        head["company_id"],
+        "out_invoice",
+        "IDR",
+        lines,
+        own,
     )
     return _fact(invoice_sales.CLEAN, invoice_sales.fact, rows, dimensions)
 
@@ -165,8 +171,9 @@ def _invoices(
         customer = (HOTEL, CLINIC)[n % 2]
         lines: list[Line] = [
             (1, "4", "100000", "10" if n % 3 == 0 else "0", PIECE, (VAT_OUT,)),
-            (8, "6" if n < 10 else "0.5", "95000", "0", PIECE, (VAT_OUT,)),
         ]
+        if n < 10:
+            lines.append((8, "6", "95000", "0", PIECE, (VAT_OUT,)))
         if n % 4 == 1:
             lines.append((5, "1", "45000", "0", PIECE, (VAT_OUT,)))
         if day in known:
@@ -300,7 +307,7 @@ def moved(
             quants += _quants(day, stock.held)
         for bill in by_day["bills"].get(day, []):
             _receive(stock, bill)
-        if day.weekday() in (0, 1) and (day.weekday() == 0 or day == days[0]):
+        if day.weekday() == 0 or day == days[0]:
             _top_up(stock, day)
         for line in by_day["sales"].get(day, []):
             _hand_over(stock, line, STORE_STOCK[line["pos_config_id"]], line["ordered_at_local"])

@@ -83,10 +83,24 @@ class Shop:
     moves: pl.DataFrame
     stock: pl.DataFrame
 
+    @property
+    def sold(self) -> pl.DataFrame:
+        """Lines of every source in the shape of ``sales``; a document's order_id is - move_id.
+
+        Without the document of a POS order, whose lines are in ``sales``.
+        """
+        own = self.invoices.filter(pl.col("move_id") != goods.POS_INVOICE)
+        as_sales = own.with_columns(
+            order_id=-pl.col("move_id"), is_refund=pl.col("line_kind") == "return"
+        )
+        shared = [name for name in self.sales.columns if name in as_sales.columns]
+        return pl.concat([self.sales, as_sales.select(shared)], how="diagonal")
+
 
 def settings(root: Path, **changes: Any) -> Settings:
-    """Settings whose lake is ``root`` and whose clock stands at NOW."""
-    return Settings(_env_file=None, data_lake_root=root, nkdash_now=NOW, **changes)
+    """Settings whose lake and state are in ``root`` and whose clock stands at NOW."""
+    state = {"nkdash_state_dir": root / "state"} | changes
+    return Settings(_env_file=None, data_lake_root=root, nkdash_now=NOW, **state)
 
 
 def loaded_days() -> list[date]:

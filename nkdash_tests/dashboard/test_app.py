@@ -183,7 +183,7 @@ def test_the_export_is_the_whole_query_as_numbers(
     answer = client.get("/export/products.csv?range=2026-09-25..2026-11-22&sort=items_sold")
     assert "nkdash-products-2026-09-25-2026-11-22.csv" in answer.headers["Content-Disposition"]
     rows = rows_of(answer)
-    sold = shop.sales.filter(
+    sold = shop.sold.filter(
         pl.col("date").is_between(pl.date(2026, 9, 25), pl.date(2026, 11, 22)),
         pl.col("company_id") == 1,
     )

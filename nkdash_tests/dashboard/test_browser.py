@@ -167,7 +167,7 @@ def test_tables_sort_on_the_server_and_keep_it_in_the_url(visit: Open) -> None:
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     lines = Path(download.value.path()).read_text("utf-8-sig").splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert "'=SUM(A1:A9)" in lines[1]
 
 

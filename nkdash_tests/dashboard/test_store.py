@@ -48,7 +48,8 @@ def test_a_request_is_asked_for_once(tmp_path: Path) -> None:
         "UPDATE audit SET user = 'nobody'",
         "DELETE FROM audit",
         "INSERT OR REPLACE INTO audit SELECT * FROM audit",
-        "REPLACE INTO audit (id, at, user, role, action, request, outcome, dataset, run_id, detail) "
+        "REPLACE INTO audit "
+        "(id, at, user, role, action, request, outcome, dataset, run_id, detail) "
         "SELECT 1, at, 'nobody', role, action, 'r9', 'done', dataset, run_id, detail FROM audit",
     ],
 )

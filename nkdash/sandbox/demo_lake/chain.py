@@ -278,7 +278,13 @@ def _people(chain: Chain) -> dict[str, pl.DataFrame]:
             "name": [*shared.values(), *(f"Tunai {name}" for name in chain.names)],
         }
     )
-    configs = pl.DataFrame({"id": [c.FIRST_SHOP + n for n in shops], "name": chain.names})
+    configs = pl.DataFrame(
+        {
+            "id": [c.FIRST_SHOP + n for n in shops],
+            "name": chain.names,
+            "picking_type_id.warehouse_id": [c.shop_warehouse(n) for n in shops],
+        }
+    )
     return {
         "hr.employee": employees.with_columns(**common),
         "res.users": users.with_columns(**common),

@@ -6,14 +6,16 @@ customers AS (
     -- One customer of a company in one slice of a period.
     SELECT
         periods.period,{dimensions}
+        source.company_id,
+        source.customer_id,
         {customer}
     FROM source
     JOIN periods ON source.date BETWEEN periods.first AND periods.last
-    GROUP BY {groups}, source.company_id, source.customer_id
+    GROUP BY ALL
 )
 SELECT
     {groups},
     {kpis}
 FROM customers
-GROUP BY {groups}
+GROUP BY ALL
 ORDER BY {groups}

@@ -7,6 +7,7 @@ SELECT
     t.pos_config_id,
     t.cashier_id,
     t.customer_id,
+    CASE WHEN t.source = 'invoice' THEN t.user_id END AS salesperson_id,
     t.hour,
     CAST(NOT t.is_refund AS INTEGER) AS transactions,
     CAST(t.is_refund AS INTEGER) AS refund_transactions,

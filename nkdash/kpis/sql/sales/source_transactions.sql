@@ -7,6 +7,7 @@ SELECT
     s.pos_config_id,
     s.cashier_id,
     s.customer_id,
+    CASE WHEN s.source = 'invoice' THEN s.user_id END AS salesperson_id,
     s.hour,
     CAST(NOT s.is_refund AS INTEGER) AS transactions,
     CAST(s.is_refund AS INTEGER) AS refund_transactions,

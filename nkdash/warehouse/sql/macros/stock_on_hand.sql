@@ -10,41 +10,31 @@
 --   snapshot_taken_at [UTC]: When the snapshot was taken that the figure is rolled from
 --   is_complete: all moves between that snapshot and the day are loaded
 CREATE OR REPLACE MACRO stock_on_hand(day) AS TABLE
-WITH asked AS (
-    SELECT day::DATE AS last_date
-), candidates AS (
-    SELECT
-        s.date,
-        s.taken_at,
-        a.last_date,
-        abs(epoch(s.taken_at_local) - epoch((a.last_date + 1)::TIMESTAMP)) AS distance,
-        (
-            SELECT
-                count(*) = abs(a.last_date - s.date) + (a.last_date >= s.date)::INTEGER
-                AND coalesce(
-                    bool_and(a.last_date >= s.date OR c.date < s.date OR c.as_of >= s.read_at),
-                    true
-                )
-            FROM data_coverage AS c
-            WHERE c.fact_table = 'fact_inventory_moves'
-                AND c.date BETWEEN least(a.last_date + 1, s.date) AND greatest(a.last_date, s.date)
-        ) AS is_complete
-    FROM stock_snapshots AS s, asked AS a
-), nearest AS (
-    SELECT * FROM candidates ORDER BY is_complete DESC, distance, date LIMIT 1
+WITH nearest AS (
+    FROM nearest_snapshot(day)
+), days AS (
+    -- A join of days, unlike limits that are not known before, lets other days' moves be skipped.
+    SELECT unnest(generate_series(
+        least(date, snapshot_date)::TIMESTAMP,
+        greatest(date, snapshot_date)::TIMESTAMP,
+        INTERVAL 1 DAY
+    ))::DATE AS date
+    FROM nearest
 ), parts AS (
     SELECT s.product_id, s.location_id, s.quantity
     FROM fact_stock_on_hand_snapshot AS s
-    JOIN nearest AS n ON n.date = s.date
+    JOIN nearest AS n ON n.snapshot_date = s.date
     UNION ALL
     SELECT
         l.product_id,
         l.location_id,
         CASE WHEN l.moved_at > n.taken_at THEN l.quantity ELSE -l.quantity END
-    FROM stock_legs AS l, nearest AS n
+    FROM stock_legs AS l
+    JOIN days AS d ON d.date = l.date
+    CROSS JOIN nearest AS n
     WHERE (
-            (l.moved_at > n.taken_at AND l.date <= n.last_date)
-            OR (l.moved_at <= n.taken_at AND l.date > n.last_date)
+            (l.moved_at > n.taken_at AND l.date <= n.date)
+            OR (l.moved_at <= n.taken_at AND l.date > n.date)
         )
         AND l.product_id NOT IN (SELECT product_id FROM dim_products WHERE NOT storable)
 ), held AS (
@@ -54,7 +44,7 @@ WITH asked AS (
     HAVING sum(quantity) <> 0
 )
 SELECT
-    n.last_date AS date,
+    n.date,
     w.company_id,
     h.product_id,
     h.location_id,

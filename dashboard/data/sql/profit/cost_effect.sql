@@ -1,0 +1,12 @@
+-- The cost changes of the range added up by their direction.
+WITH changes AS (
+{changes}
+)
+SELECT
+    per_unit > 0 AS is_dearer,
+    count(DISTINCT product_id) AS products,
+    count(*) AS changes,
+    sum(effect) AS effect
+FROM changes
+GROUP BY is_dearer
+ORDER BY is_dearer
