@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import duckdb
-
 import dashboard.pages
 from dashboard.sections import Page
 from nkdash.discovery import offers
+from nkdash.warehouse.snapshot import open_snapshot
 
 HEADERS = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
 PROBLEM = b"message problem"
@@ -119,7 +118,7 @@ def all_pages() -> tuple[Page, ...]:
 
 def asker(warehouse: Path, seed: int = 5) -> Asker:
     """Questions about the version in the file ``warehouse``."""
-    with closing(duckdb.connect(str(warehouse), read_only=True)) as connection:
+    with closing(open_snapshot(warehouse)) as connection:
         ids = {
             name: [
                 found

@@ -162,8 +162,10 @@ class Context:
         if kind == "hour":
             return f"{record:02d}:00"
         known = self.names.names.get(kind)
-        if known is None:
-            rows = self.session.frame(queries.names(kind, (record,))).to_dicts()
+        if known is None or (kind == "vendor" and record not in known):
+            # Vendors of goods are kept; those who bill only services are partners like customers.
+            people = "customer" if kind == "vendor" else kind
+            rows = self.session.frame(queries.names(people, (record,))).to_dicts()
             known = {row["id"]: row["name"] for row in rows}
         return known.get(record, f"#{record}")
 

@@ -131,11 +131,10 @@ def _row(
             **attributes(aria_hidden="true"),
         ),
     ]
-    words = None
-    if not enough(ctx, _coverage(sums)):
-        words = ctx.t("margins.unsaid", share=fmt.percent(_coverage(sums)))
-    shared = {"className": "rank-row" if words is None else "rank-row unsaid", "title": words}
+    said = enough(ctx, _coverage(sums))
+    style = "rank-row" if said else "rank-row unsaid"
+    words = None if said else ctx.t("margins.unsaid", share=fmt.percent(_coverage(sums)))
     if href is None:
-        return html.Li(html.Span(cells, **shared))
+        return html.Li(html.Span(cells, className=style, title=words))
     current = attributes(aria_current="true" if chosen else None)
-    return html.Li(html.A(cells, href=href, **shared, **current))
+    return html.Li(html.A(cells, href=href, className=style, title=words, **current))

@@ -40,7 +40,7 @@ def ranking(
     *,
     label: Callable[[int | None], str] | None = None,
     good: Good = Good.UP,
-    href: Callable[[int], str] | None = None,
+    href: Callable[[int], str | None] | None = None,
 ) -> html.Ol:
     """Highest first; beyond the first few the rest as 'other'. ``kind`` is the filter's key.
 

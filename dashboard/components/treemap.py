@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import squarify  # type: ignore[import-untyped]
+import squarify
 from dash import html
 
 from dashboard.components.parts import attributes, change_class
@@ -66,21 +66,18 @@ def treemap(ctx: Context, found: list[Area]) -> html.Div:
     rest = sum(area.now for area in drawn) - sum(area.now for area in large)
     sizes = [area.now for area in large] + ([rest] if rest > 0 else [])
     boxes = squarify.squarify(squarify.normalize_sizes(sizes, WIDTH, HEIGHT), 0, 0, WIDTH, HEIGHT)
-    tiles = [
+    tiles: list[html.A | html.Span] = [
         _area(ctx, area, box, total) for area, box in zip(large, boxes, strict=False)
     ]
     if rest > 0:
         words = ctx.t("rank.other", count=len(drawn) - len(large))
-        tiles.append(html.Span(**_look(boxes[-1]), className="area", title=words))
+        tiles.append(html.Span(style=_look(boxes[-1]), className="area", title=words))
     return html.Div(tiles, className="treemap")
 
 
 def _area(ctx: Context, area: Area, box: Mapping[str, float], total: float) -> html.A:
-    name = (
-        ctx.names.categories[area.category].name
-        if area.category in ctx.names.categories
-        else ctx.label("category", area.category)
-    )
+    known = None if area.category is None else ctx.names.categories.get(area.category)
+    name = known.name if known else ctx.label("category", area.category)
     ratio = fmt.change(area.now, area.base)
     share = fmt.percent(area.now / total)
     told = fmt.signed_percent(ratio) if ctx.base else ""
@@ -91,7 +88,6 @@ def _area(ctx: Context, area: Area, box: Mapping[str, float], total: float) -> h
     sort = change_class(ratio, Good.UP).replace("change", "area")
     roomy = "" if box["dx"] > 90 and box["dy"] > 44 else " tight"
     strength = min(1.0, abs(ratio or 0) / 0.3)
-    look = _look(box, f"{round(6 + 16 * strength)}%")
     return html.A(
         [
             html.Span(name, className="area-name"),
@@ -101,18 +97,16 @@ def _area(ctx: Context, area: Area, box: Mapping[str, float], total: float) -> h
         href=ctx.href(state),
         className=sort + roomy,
         title=words,
-        **look,
+        style=_look(box, f"{round(6 + 16 * strength)}%"),
         **attributes(aria_label=words),
     )
 
 
-def _look(box: Mapping[str, float], tint: str = "0%") -> dict[str, dict[str, str]]:
+def _look(box: Mapping[str, float], tint: str = "0%") -> dict[str, str]:
     return {
-        "style": {
-            "left": f"{100 * box['x'] / WIDTH:.3f}%",
-            "top": f"{100 * box['y'] / HEIGHT:.3f}%",
-            "width": f"{100 * box['dx'] / WIDTH:.3f}%",
-            "height": f"{100 * box['dy'] / HEIGHT:.3f}%",
-            "--tint": tint,
-        }
+        "left": f"{100 * box['x'] / WIDTH:.3f}%",
+        "top": f"{100 * box['y'] / HEIGHT:.3f}%",
+        "width": f"{100 * box['dx'] / WIDTH:.3f}%",
+        "height": f"{100 * box['dy'] / HEIGHT:.3f}%",
+        "--tint": tint,
     }

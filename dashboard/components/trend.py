@@ -17,14 +17,14 @@ from nkdash.kpis.model import Kpi
 from nkdash.kpis.periods import Grain, Period, trend_grain
 
 
-def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
+def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame, *, wide: bool = True) -> html.Section:
     """The card of ``kpi`` from a trend frame; a day that is not loaded is a gap, not a zero."""
     title = ctx.t(f"kpi.{kpi.name}.title")
     drawn = points(ctx, kpi, frame)
     figure = charts.trend(drawn, lambda value: _axis(ctx, kpi, value), compared=ctx.comparable)
     grain = trend_grain(ctx.state.grain, ctx.period)
     graph = dcc.Graph(
-        id={"type": "graph", "name": "trend"},
+        id={"type": "graph", "name": kpi.name},
         figure=figure,
         config={"displayModeBar": False},
         responsive=True,
@@ -55,7 +55,7 @@ def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
         ),
         explain=f"kpi:{kpi.name}",
         actions=grains,
-        wide=True,
+        wide=wide,
         picture=True,
     )
 

@@ -1,6 +1,5 @@
 """What the pages of products ask beside their KPIs. Company currency, units in product unit."""
 
-from dashboard.components.coverage import ENOUGH
 from dashboard.data.queries import sql
 from nkdash.kpis.model import COLUMNS, Query, TaxBasis
 from nkdash.kpis.periods import Period
@@ -21,11 +20,11 @@ LISTED = {
 """Which products are listed, by filter."""
 
 
-def catalog(selection: Selection, *, uncovered: bool) -> Query:
+def catalog(selection: Selection, coverage: float) -> Query:
     """One row a product that is active or was sold in the period: revenue, units, prices, margin.
 
-    What was not sold has null figures. The margin is null too where less than ENOUGH of the
-    product's revenue has a cost, unless ``uncovered``.
+    What was not sold has null figures; so is the margin where less of the product's revenue than
+    ``coverage`` has a cost.
     """
     condition, params = where(selection.now, product="p", own=True)
     lines = selection.has(*FINE_FILTERS, "store", "source")
@@ -35,13 +34,19 @@ def catalog(selection: Selection, *, uncovered: bool) -> Query:
     text = sql("products/catalog").format(
         source=source.format(where=condition, **columns), listed=listed
     )
-    return Query(text, {**params, "coverage": 0.0 if uncovered else ENOUGH})
+    return Query(text, {**params, "coverage": coverage})
 
 
 def movers(selection: Selection) -> Query:
     """One row a product sold in either period: its change of net revenue and the effects in it."""
     text, params = effects(selection)
     return Query(sql("products/movers").format(effects=text), params)
+
+
+def extremes(selection: Selection) -> Query:
+    """Of ``movers`` the eight that gained most and the eight that lost most."""
+    inner = movers(selection)
+    return Query(sql("products/extremes").format(movers=inner.sql), inner.params)
 
 
 def identity(product: int, companies: tuple[int, ...]) -> Query:

@@ -8,7 +8,6 @@ import polars as pl
 from dash import html
 
 from dashboard.components.coverage import (
-    MARGINS,
     cost_coverage,
     coverage_query,
     coverage_strip,
@@ -25,7 +24,7 @@ from dashboard.components.parts import (
     message,
     nothing_sold,
 )
-from dashboard.components.tiles import tiles, totals
+from dashboard.components.tiles import tiles
 from dashboard.components.trend import trend_card
 from dashboard.context import Context
 from dashboard.data import profit
@@ -55,7 +54,9 @@ def summary(ctx: Context) -> Any:
         return empty_selection(ctx)
     covered = cost_coverage(ctx)
     shown = enough(ctx, covered.share)
-    frame = _with_gmroi(ctx, veiled(ctx, frame))
+    frame = veiled(ctx, frame)
+    if shown:
+        frame = _with_gmroi(ctx, frame)
     names = (*TRENDED, "gmroi") if shown else (*COVERED, "uncosted_revenue")
     default = "gross_profit" if shown else "cost_coverage"
     chosen = ctx.state.metric if ctx.state.metric in {*names} - {"gmroi"} else default
@@ -405,7 +406,7 @@ COST_CHANGES = Table(
         Column("name", "text", 230, grows=True),
         Column("cost_before", "money", 115),
         Column("cost_now", "money", 115),
-        Column("cost_change", "change", 90),
+        Column("change", "change", 90),
         Column("margin_before", "ratio", 100),
         Column("margin_now", "ratio", 95),
         Column("net_items", "count", 85),

@@ -34,11 +34,10 @@ SUMMARY = (
     "bills",
     "products_bought",
 )
-UNIT_COSTS = ("cost_change", "cost_change_value", "average_unit_cost", "units_bought")
+UNIT_COSTS = ("cost_change_value", "cost_change", "average_unit_cost", "units_bought")
 BACK_AND_FREE = (
     "vendor_returns",
     "vendor_return_rate",
-    "vendor_refunds",
     "free_goods_value",
     "free_units",
 )
@@ -125,7 +124,13 @@ def rankings(ctx: Context, name: str, kinds: tuple[str, ...]) -> Any:
             card(
                 ctx,
                 ctx.t(f"purchases.by_{kind}", kpi=title),
-                ranking(ctx, kind, ranks(frame, kind, name), good=kpi(name).good),
+                ranking(
+                    ctx,
+                    kind,
+                    ranks(frame, kind, name),
+                    good=kpi(name).good,
+                    href=partial(_filtered, ctx, kind),
+                ),
                 hint=ctx.t("purchases.click", kpi=title),
                 explain=f"purchases.{name}_{kind}",
             )
@@ -133,6 +138,12 @@ def rankings(ctx: Context, name: str, kinds: tuple[str, ...]) -> Any:
         ],
         className="grid",
     )
+
+
+def _filtered(ctx: Context, kind: str, record: int) -> str | None:
+    # Who bills only services is nobody that goods can be filtered by.
+    known = record in ctx.names.names[kind]
+    return ctx.href(ctx.state.toggled(kind, record)) if known else None
 
 
 def depends(ctx: Context, kind: str) -> Query:
@@ -173,9 +184,8 @@ def _dependency(ctx: Context, kind: str, rows: list[Row]) -> html.Table:
 
 def _vendor(ctx: Context, row: Row) -> Any:
     label = ctx.label("vendor", row["vendor"])
-    if row["vendor"] is None:
-        return label
-    return html.A(label, href=ctx.href(ctx.state.toggled("vendor", row["vendor"])))
+    href = None if row["vendor"] is None else _filtered(ctx, "vendor", row["vendor"])
+    return html.A(label, href=href) if href else label
 
 
 def _share(share: float) -> html.Span:
@@ -250,7 +260,8 @@ def _of_bill(ctx: Context, row: Row) -> list[Any]:
 def of_vendor(ctx: Context, row: Mapping[str, Any]) -> str:
     """The summary of one vendor."""
     state = ctx.state.with_(tab="", sort="", metric="")
-    return ctx.href(state.with_(vendor=(row["vendor_id"],)) if row["vendor_id"] else state)
+    known = row["vendor_id"] in ctx.names.names["vendor"]
+    return ctx.href(state.with_(vendor=(row["vendor_id"],)) if known else ctx.state)
 
 
 COST_CHANGES = Table(

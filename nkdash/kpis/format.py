@@ -46,6 +46,12 @@ def money_short(amount: Number | None, of: Currency = RUPIAH) -> str:
     return f"{sign}{of.symbol}\N{NO-BREAK SPACE}{_short(amount, of.decimals)}"
 
 
+def money_signed(amount: Number | None, of: Currency = RUPIAH) -> str:
+    """A difference, short and with its sign, e.g. '+Rp 3.4M'."""
+    text = money_short(amount, of)
+    return f"+{text}" if amount is not None and amount > 0 else text
+
+
 def count(number: Number | None, decimals: int = 0) -> str:
     """With thousands separators, e.g. '12,345'."""
     return NO_FIGURE if number is None else _signed(number, decimals, str)

@@ -92,8 +92,8 @@ def test_answers_to_questions_are_never_taken_from_the_bundle_cache(client: Flas
     headers = {"Accept-Encoding": "br"}
     first = client.get("/healthz", headers=headers).get_data()
     assert client.get("/_dash-dependencies", headers=headers).get_data() != first
-    one = ask(client, "overview-rankings", "")
-    other = ask(client, "overview-rankings", "?store=2")
+    one = ask(client, "overview-where", "")
+    other = ask(client, "overview-where", "?store=2")
     assert one != other
 
 
@@ -144,7 +144,7 @@ def test_not_loaded_and_empty_are_told_apart(client: FlaskClient, search: str, w
     assert ("Rp\\u00a00" in found or "Rp\u00a00" in found) == (words == "No sales match")
 
 
-@pytest.mark.parametrize("section", ["overview-headline", "overview-rankings"])
+@pytest.mark.parametrize("section", ["overview-headline", "overview-where"])
 @pytest.mark.parametrize("search", ["?range=nonsense&store=abc", "?%", "?=&&=", "?company=999"])
 def test_a_bad_link_is_never_an_error(client: FlaskClient, section: str, search: str) -> None:
     assert "Something went wrong" not in ask(client, section, search)
@@ -155,7 +155,7 @@ def test_readers_at_once_get_each_their_own_answer(published: Settings) -> None:
         (section, path, f"?range=2026-10-{day:02d}..2026-11-20&{search}")
         for day in range(1, 6)
         for search in ("store=1", "brand=2", "cashier=1", "company=2", "")
-        for section, path in (("overview-rankings", "/"), ("sales-mix", "/sales"))
+        for section, path in (("overview-where", "/"), ("sales-mix", "/sales"))
     ]
 
     def answers(threads: int) -> list[str]:

@@ -56,7 +56,7 @@ SELECT
     CAST(c.cost_before AS DOUBLE) AS cost_before,
     CAST(c.cost AS DOUBLE) AS cost_now,
     CAST(c.cost AS DOUBLE) - CAST(c.cost_before AS DOUBLE) AS per_unit,
-    CAST(c.cost AS DOUBLE) / CAST(c.cost_before AS DOUBLE) - 1 AS cost_change,
+    CAST(c.cost AS DOUBLE) / CAST(c.cost_before AS DOUBLE) - 1 AS change,
     coalesce(s.units, 0) AS net_items,
     -- What the change gave to gross profit: a higher cost takes away.
     (CAST(c.cost_before AS DOUBLE) - CAST(c.cost AS DOUBLE)) * coalesce(s.units, 0) AS effect,
