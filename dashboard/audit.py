@@ -7,7 +7,7 @@ from flask import request
 
 from dashboard.access import current_user, is_activity
 from dashboard.state import State
-from dashboard.store import DONE, EXPORT, VIEW, Entry, Store, StoreError
+from dashboard.store import DONE, EXPORT, REFUSED, VIEW, Entry, Store, StoreError
 from dashboard.users import machine_now
 
 LONGEST_PATH = 100
@@ -22,24 +22,27 @@ class Audit:
         self._store = store
         self.fault: str = ""
 
-    def viewed(self, path: str, state: State, version: int) -> None:
-        """A page with its filters; once a visit. A store that cannot be written stops no view."""
+    def viewed(self, path: str, state: State, version: int, *, shown: bool) -> None:
+        """A page with its filters; once a visit. A store that cannot be written stops no view.
+
+        ``shown`` is false where the page is not for this reader.
+        """
         user = current_user()
-        shown = canonical(state)
+        filters = canonical(state)
         entry = Entry(
             machine_now(),
             user.name,
             user.role,
             VIEW,
             uuid.uuid4().hex,
-            DONE,
+            DONE if shown else REFUSED,
             path=path[:LONGEST_PATH],
-            filters=shown,
+            filters=filters,
             data_version=version,
         )
         try:
             self._store.viewed(
-                user.key or user.name, entry.path + shown, entry, navigates=is_activity(request)
+                user.key or user.name, entry.path + filters, entry, navigates=is_activity(request)
             )
             self.fault = ""
         except StoreError as error:

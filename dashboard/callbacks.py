@@ -71,7 +71,9 @@ class Server:
         """A context for a URL, in the reader's language; that he looks goes into the audit."""
         state, tax = parse(search), self.usual_tax(path)
         with open_context(self.settings, self.data, language(), path or "/", state, tax) as c:
-            self.audit.viewed(path or "/", c.state, c.session.version)
+            page = self.page(path)
+            shown = page is not None and may_open(current_user(), page.name)
+            self.audit.viewed(path or "/", c.state, c.session.version, shown=shown)
             yield c
 
     def open_pages(self) -> Sequence[Page]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
+from typing import Any
 
 from dashboard.data import dimensions, queries
 from dashboard.data.dimensions import Dimensions
@@ -85,7 +86,8 @@ class Context:
             whole = set().union(*(self.names.below(i) for i in self.state.category))
             filters["category"] = tuple(sorted(whole))
         companies, _ = self.names.reach(self.state.company)
-        return Selection(self.period, self.base, companies, filters, self.tax)
+        one = self.state.category[0] if len(self.state.category) == 1 else None
+        return Selection(self.period, self.base, companies, filters, self.tax, one)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -122,19 +124,15 @@ class Context:
         """The link to a state of this page, or of another."""
         return (path or self.path) + state.search
 
-    def value(self, kpi: Kpi, number: fmt.Number | None, *, short: bool = False) -> str:
+    def value(self, kpi: Kpi, number: Any, *, short: bool = False) -> str:
         """A figure of ``kpi`` as it reads; an en dash where there is none."""
         match kpi.unit:
-            case Unit.MONEY:
-                return (fmt.money_short if short else fmt.money)(number, self.currency)
-            case Unit.COUNT:
-                return fmt.count_short(number) if short else fmt.count(number)
-            case Unit.DECIMAL:
-                return fmt.count(number, 2)
-            case Unit.RATIO:
-                return fmt.percent(number)
             case Unit.DAYS:
                 return self.t("unit.days", count=fmt.count(number, 1))
+            case Unit.DATE if number is not None:
+                return self.day(number)
+            case _:
+                return fmt.figure(kpi.unit, number, self.currency, short=short)
 
     def day(self, value: date) -> str:
         """A date as it reads."""

@@ -137,6 +137,18 @@ class Store:
             ).fetchall()
         return [_entry(row) for row in rows]
 
+    def readers(self) -> list[str]:
+        """Everybody who is in the audit, by name. Raises StoreError."""
+        with self.transaction() as connection:
+            rows = connection.execute(
+                # One step through the index for each name, however long the audit is.
+                "WITH RECURSIVE named (user) AS ("
+                "SELECT min(user) FROM audit WHERE user > '' UNION ALL "
+                "SELECT (SELECT min(user) FROM audit WHERE user > named.user) FROM named "
+                "WHERE named.user IS NOT NULL) SELECT user FROM named WHERE user IS NOT NULL"
+            ).fetchall()
+        return [name for (name,) in rows]
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A connection for one transaction: SQLite's own lock is between workers.

@@ -9,6 +9,7 @@ ALTER TABLE audit ADD COLUMN data_version INTEGER;
 ALTER TABLE audit ADD COLUMN address TEXT NOT NULL DEFAULT '';
 
 CREATE INDEX audit_by_action ON audit (action, id);
+CREATE INDEX audit_by_user ON audit (user, id);
 
 CREATE TABLE users (
     name TEXT PRIMARY KEY,

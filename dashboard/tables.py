@@ -24,7 +24,8 @@ _NUMBER_FILTERS = {
 @dataclass(frozen=True)
 class Column:
     """One column. ``kind``: text, money, count, decimal, ratio, change, days, day,
-    moment or flag."""
+    moment, flag or word; of a word the text ``<name>.<value>`` is shown.
+    """
 
     name: str
     kind: str
@@ -135,6 +136,8 @@ def _cell(ctx: Context, column: Column, value: Any) -> str:
             return fmt.count(value, 1)
         case "day":
             return ctx.day(value)
+        case "word":
+            return ctx.t(f"{column.name}.{value}")
         case "flag":
             return ctx.t("flag.yes") if value else ""
         case "moment":
@@ -162,7 +165,7 @@ def definitions(ctx_texts: Callable[[str], str], table: Table, sort: str) -> lis
             **({} if c.kind != "text" else {"floatingFilter": True}),
             **({"flex": 1} if c.grows else {}),
             **({"sort": "desc" if descending else "asc"} if c.name == by else {}),
-            **({"filter": False} if c.kind in ("moment", "day", "flag") else {}),
+            **({"filter": False} if c.kind in ("moment", "day", "flag", "word") else {}),
         }
         for c in table.columns
     ]

@@ -1,4 +1,4 @@
-// A session that has ended: what the page asks for is answered with 401 and the words to show.
+// Who is logged in: the menu, and a session that has ended, which 401 tells with words to show.
 (function () {
   "use strict";
   const plain = window.fetch;
@@ -30,6 +30,13 @@
     dialog.showModal();
     link.focus();
   }
+
+  // The menu of who is logged in closes like any other.
+  const close = () => document.querySelector(".reader-of[open]")?.removeAttribute("open");
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest(".reader-of")) close();
+  });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && close());
 
   window.fetch = async (...asked) => {
     const answer = await plain(...asked);

@@ -78,7 +78,7 @@ def figure(ctx: Context, frame: pl.DataFrame, grain: Grain) -> charts.Figure:
             "yaxis": {
                 "tickmode": "array",
                 "tickvals": ticks,
-                "ticktext": [fmt.count_short(tick) for tick in ticks],
+                "ticktext": [fmt.count(tick) for tick in ticks],
                 "range": [0, highest * 1.06 or 1],
             },
         },

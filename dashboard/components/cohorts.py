@@ -26,19 +26,13 @@ def cohort_table(ctx: Context, frame: pl.DataFrame, *, counted: bool) -> html.Di
     newest = sorted(cohorts)[-MOST:]
     shown = [cohorts[month] for month in newest]
     columns = range(max(max(cells) for cells in shown) + 1)
-    later = [
-        cell["customers"] if counted else cell["retention"]
-        for cells in shown
-        for after, cell in cells.items()
-        if after > 0
-    ]
-    highest = float(max(later, default=0)) or 1.0
+    scale = _scale(shown, counted)
     body = [
         html.Tr(
             [
                 html.Th(_month(ctx, month), scope="row"),
                 html.Td(fmt.count(cells[0]["cohort_customers"]), className="size"),
-                *(_cell(ctx, cells.get(after), highest, counted) for after in columns),
+                *(_cell(ctx, cells.get(after), scale, counted) for after in columns),
             ]
         )
         for month, cells in zip(newest, shown, strict=True)
@@ -65,7 +59,9 @@ def _month(ctx: Context, month: Any) -> str:
     return f"{ctx.t('months').split()[month.month - 1]} {month.year}"
 
 
-def _cell(ctx: Context, cell: Mapping[str, Any] | None, highest: float, counted: bool) -> html.Td:
+def _cell(
+    ctx: Context, cell: Mapping[str, Any] | None, scale: tuple[float, float], counted: bool
+) -> html.Td:
     if cell is None:
         return html.Td(className="none")
     words = ctx.t(
@@ -78,9 +74,10 @@ def _cell(ctx: Context, cell: Mapping[str, Any] | None, highest: float, counted:
     if cell["is_partial"]:
         words += f" · {ctx.t('cohort.partial')}"
     shown = fmt.count(cell["customers"]) if counted else fmt.percent(cell["retention"])
-    value = float(cell["customers"] if counted else cell["retention"])
+    low, high = scale
+    place = (_value(cell, counted) - low) / (high - low or 1)
     # Month 0 is all of them by definition: it would drown what the others tell.
-    strength = 0 if cell["months_after"] == 0 else round(STRONGEST * value / highest)
+    strength = 0 if cell["months_after"] == 0 else round(STRONGEST * min(max(place, 0), 1))
     marks = ["first" if cell["months_after"] == 0 else "", "partial" if cell["is_partial"] else ""]
     return html.Td(
         shown,
@@ -88,6 +85,21 @@ def _cell(ctx: Context, cell: Mapping[str, Any] | None, highest: float, counted:
         className=" ".join(mark for mark in marks if mark) or None,
         style={"--heat": f"{strength}%"},
     )
+
+
+def _value(cell: Mapping[str, Any], counted: bool) -> float:
+    return float(cell["customers"] if counted else cell["retention"])
+
+
+def _scale(shown: Sequence[Cells], counted: bool) -> tuple[float, float]:
+    """Lowest and highest of the months after the first that have ended."""
+    later = [
+        _value(cell, counted)
+        for cells in shown
+        for after, cell in cells.items()
+        if after > 0 and not cell["is_partial"]
+    ]
+    return min(later, default=0.0), max(later, default=1.0)
 
 
 def _all_of_them(ctx: Context, shown: Sequence[Cells], columns: range) -> html.Tr:

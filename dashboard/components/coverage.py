@@ -54,15 +54,18 @@ def cost_coverage(ctx: Context) -> CostCoverage:
 
 
 def enough(ctx: Context, share: float | None) -> bool:
-    """Margins on this coverage may be shown: it is enough, or the reader asked for them."""
-    return ctx.state.uncovered or (share is not None and share >= ENOUGH)
+    """Margins on this coverage may be shown: it is enough, or the reader asked for them.
+
+    Without revenue (None) there is nothing to cover: goods given away have their cost.
+    """
+    return ctx.state.uncovered or share is None or share >= ENOUGH
 
 
 def veiled(ctx: Context, frame: pl.DataFrame, names: Sequence[str] = MARGINS) -> pl.DataFrame:
     """A trend or measure with ``names`` taken out of the rows whose cost_coverage is too little."""
     if ctx.state.uncovered:
         return frame
-    known = pl.col("cost_coverage") >= ENOUGH
+    known = pl.col("cost_coverage").fill_null(1.0) >= ENOUGH
     held = [name for name in names if name in frame.columns]
     return frame.with_columns(pl.when(known).then(pl.col(name)).alias(name) for name in held)
 
@@ -131,7 +134,7 @@ def _key(ctx: Context, source: str, amount: float, revenue: float) -> html.Li:
 
 def _choice(ctx: Context, share: float | None) -> html.A | None:
     """Back to hidden margins, where they are shown on the reader's word alone."""
-    if not ctx.state.uncovered or (share is not None and share >= ENOUGH):
+    if not ctx.state.uncovered or share is None or share >= ENOUGH:
         return None
     return html.A(ctx.t("cover.hide"), href=ctx.href(ctx.state.with_(uncovered=False)))
 

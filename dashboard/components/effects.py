@@ -19,7 +19,8 @@ Row = Mapping[str, Any]
 def effects_list(ctx: Context, totals: Row) -> html.Ol:
     """The effects that add up to the change, with the change itself as the last line.
 
-    ``totals`` has revenue_change, the effects, and revenue_base, to say how much each is of that.
+    ``totals`` has revenue_change, the effects, revenue_now, and revenue_base, of which each is told
+    as a part.
     """
     shown = [name for name in EFFECTS if name != "other_effect" or totals[name]]
     longest = max((abs(float(totals[name])) for name in shown), default=0.0) or 1.0
@@ -35,7 +36,7 @@ def _effect(ctx: Context, name: str, totals: Row, longest: float | None) -> html
             html.Span(
                 [title, explain_button(ctx.texts, f"kpi:{name}", title)], className="effect-name"
             ),
-            _bar(value, longest) if longest else html.Span(className="effect-bar none"),
+            _bar(value, longest) if longest else html.Span(_from_to(ctx, totals), className="effect-ends"),
             html.Span(
                 fmt.money_signed(value, ctx.currency),
                 className="effect-value " + change_class(value, Good.UP).replace("change", ""),
@@ -102,9 +103,13 @@ def _mover(ctx: Context, row: Row, longest: float) -> html.Li:
 
 def _parts(ctx: Context, row: Row) -> str:
     if row["standing"] != "kept":
-        now, base = (fmt.money_short(row[f"revenue_{p}"], ctx.currency) for p in ("now", "base"))
-        return f"{base} → {now}"
+        return _from_to(ctx, row)
     return " · ".join(
         f"{ctx.t(f'kpi.{name}.title')} {fmt.money_signed(float(row[name]), ctx.currency)}"
         for name in OF_ONE
     )
+
+
+def _from_to(ctx: Context, row: Row) -> str:
+    now, base = (fmt.money_short(row[f"revenue_{p}"], ctx.currency) for p in ("now", "base"))
+    return f"{base} → {now}"

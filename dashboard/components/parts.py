@@ -9,7 +9,7 @@ from dash import html
 from dashboard.context import Context
 from dashboard.i18n import Texts
 from nkdash.kpis import format as fmt
-from nkdash.kpis.model import Good
+from nkdash.kpis.model import Good, Unit
 
 Children = Any
 
@@ -97,9 +97,9 @@ def change_class(ratio: float | None, good: Good) -> str:
     return "change better" if better else "change worse"
 
 
-def change(ratio: float | None, good: Good) -> html.Span:
-    """A change with its sign and colour; 'n/a' where there is no base."""
-    return html.Span(fmt.signed_percent(ratio), className=change_class(ratio, good))
+def change(ratio: float | None, good: Good, unit: Unit = Unit.COUNT) -> html.Span:
+    """A change with its sign and colour; 'n/a' where there is no base; percentages in points."""
+    return html.Span(fmt.signed_change(unit, ratio), className=change_class(ratio, good))
 
 
 def choice(ctx: Context, label: str, options: Sequence[tuple[str, str, bool]]) -> html.Nav:

@@ -32,7 +32,7 @@ def product_head(ctx: Context, product: Mapping[str, Any], vendor: int | None) -
             html.Header(
                 [
                     html.H2([name, *marks]),
-                    odoo_link(ctx, "product.product", product["product_id"], ctx.t("odoo.record")),
+                    odoo_link(ctx, "product.product", product["product_id"], ctx.t("odoo.open")),
                 ]
             ),
             html.Dl(

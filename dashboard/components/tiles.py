@@ -21,8 +21,12 @@ def totals(frame: pl.DataFrame) -> tuple[Row, Row]:
     return found.get("now", {}), found.get("base", {})
 
 
-def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str) -> html.Div:
-    """A tile for each KPI of a trend; the chosen one is the chart's metric."""
+def tiles(
+    ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str | None
+) -> html.Div:
+    """A tile for each KPI of a trend; the chosen one is the chart's metric. With None there is no
+    chart to choose one for.
+    """
     now, base = totals(frame)
     buckets = frame.filter(~pl.col("is_total") & (pl.col("period") == "now"))
     return html.Div(
@@ -33,7 +37,7 @@ def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str) 
                 _known_zero(kpi_of(name), now),
                 base.get(name) if ctx.comparable else None,
                 [None if v is None else float(v) for v in buckets.get_column(name).to_list()],
-                name == chosen,
+                None if chosen is None else name == chosen,
             )
             for name in names
         ],
@@ -52,7 +56,7 @@ def _tile(
     value: fmt.Number | None,
     base: fmt.Number | None,
     line: Sequence[float | None],
-    chosen: bool,
+    chosen: bool | None,
 ) -> html.Div:
     title = ctx.t(f"kpi.{kpi.name}.title")
     tax = tax_words(ctx, kpi)
@@ -60,7 +64,9 @@ def _tile(
         [
             html.Div(
                 [
-                    html.A(
+                    html.Span(title, className="tile-title")
+                    if chosen is None
+                    else html.A(
                         title,
                         href=ctx.href(ctx.state.with_(metric=kpi.name)),
                         className="tile-title",
@@ -105,12 +111,12 @@ def _against(
 ) -> list[html.Span]:
     if ctx.base is None:
         return []
-    ratio = fmt.change(value, base)
+    ratio = fmt.change_of(kpi.unit, value, base)
     if ratio is None:
         why = "compare.no_base" if ctx.comparable else "compare.not_loaded"
         return [html.Span(f"n/a · {ctx.t(why)}", className="base")]
     was = ctx.t("compare.was", value=ctx.value(kpi, base, short=kpi.unit is Unit.MONEY))
-    return [change(ratio, kpi.good), html.Span(was, className="base")]
+    return [change(ratio, kpi.good, kpi.unit), html.Span(was, className="base")]
 
 
 def tax_words(ctx: Context, kpi: Kpi) -> str:

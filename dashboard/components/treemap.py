@@ -92,7 +92,7 @@ def _area(ctx: Context, area: Area, box: Mapping[str, float], total: float) -> h
         [
             html.Span(name, className="area-name"),
             html.Span(fmt.money_short(area.now, ctx.currency), className="area-value"),
-            html.Span(f"{share} · {told}" if told else share, className="area-share"),
+            html.Span([html.Span(share), told], className="area-share"),
         ],
         href=ctx.href(state),
         className=sort + roomy,

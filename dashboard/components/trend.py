@@ -106,7 +106,7 @@ def _point(
     lines = [f"<b>{when}</b>"]
     lines.append(ctx.value(kpi, value) if loaded else ctx.t("trend.not_loaded"))
     if ctx.comparable and base is not None:
-        ratio = fmt.signed_percent(fmt.change(value, base))
+        ratio = fmt.signed_change(kpi.unit, fmt.change_of(kpi.unit, value, base))
         lines.append(ctx.t("trend.base", value=ctx.value(kpi, base), change=ratio))
     months = ctx.t("months").split()
     short = months[bucket.first.month - 1]

@@ -5,7 +5,7 @@ the lake) to the last complete day; of a selection they know companies and tax b
 """
 
 from dashboard.data.queries import sql
-from nkdash.kpis import sales
+from nkdash.kpis.customers import receipts
 from nkdash.kpis.model import COLUMNS, Query
 from nkdash.kpis.selection import Selection
 
@@ -51,7 +51,7 @@ def cohorts(selection: Selection) -> Query:
 
 def top(selection: Selection) -> Query:
     """One row a known customer of the period, with what he spent in it."""
-    source, params = sales.rows(selection.now, (), ("customer",))
+    source, params = receipts(selection.now)
     return Query(sql("customers/top").format(source=source, **COLUMNS[selection.tax]), params)
 
 

@@ -4,7 +4,7 @@ from dashboard.data.queries import sql
 from nkdash.kpis.model import COLUMNS, Query, TaxBasis
 from nkdash.kpis.periods import Period
 from nkdash.kpis.price_mix import effects
-from nkdash.kpis.sales import FINE_FILTERS, where
+from nkdash.kpis.sales import FILED, FINE_FILTERS, where
 from nkdash.kpis.selection import Selection
 
 LISTED = {
@@ -30,9 +30,11 @@ def catalog(selection: Selection, coverage: float) -> Query:
     lines = selection.has(*FINE_FILTERS, "store", "source")
     source = sql("products/source_lines" if lines else "products/source_daily")
     columns = COLUMNS[selection.tax]
+    # A join of a million rows that no filter asks for costs more than all the rest.
+    join = sql("products/filed") if selection.has(*FILED) else ""
     listed = "".join(f" AND {term}" for kind, term in LISTED.items() if selection.has(kind))
     text = sql("products/catalog").format(
-        source=source.format(where=condition, **columns), listed=listed
+        source=source.format(where=condition, join=join, **columns), listed=listed
     )
     return Query(text, {**params, "coverage": coverage})
 

@@ -37,7 +37,9 @@ def discounts(selection: Selection) -> Query:
 
 def _of_lines(name: str, selection: Selection) -> Query:
     condition, params = where(selection.now, product="p")
-    return Query(sql(f"profit/{name}").format(where=condition, **COLUMNS[selection.tax]), params)
+    _, joins = profit.joined(selection, ())
+    text = sql(f"profit/{name}").format(joins=joins, where=condition, **COLUMNS[selection.tax])
+    return Query(text, params)
 
 
 def receipt(transaction: str, selection: Selection) -> Query:

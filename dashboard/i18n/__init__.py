@@ -1,6 +1,6 @@
 """The texts of the dashboard: all files of a language's folder; English is the fallback.
 
-Titles and words of KPIs are in their registry, and only their translations here.
+Titles and words of KPIs are told by nkdash.kpis.words.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from nkdash.kpis.registry import kpis
+from nkdash.kpis.words import words
 
 LANGUAGES = {"en": "English", "id": "Bahasa Indonesia"}
 DEFAULT_LANGUAGE = "en"
@@ -38,10 +38,7 @@ def texts(language: str) -> Texts:
 
 
 def _read(language: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    found = dict(words(language))
     for file in sorted(files(__name__).joinpath(language).iterdir(), key=lambda f: f.name):
         found |= json.loads(file.read_text(encoding="utf-8"))
-    if language == DEFAULT_LANGUAGE:
-        for name, kpi in kpis().items():
-            found |= {f"kpi.{name}.title": kpi.title, f"kpi.{name}.words": kpi.words}
     return found

@@ -19,16 +19,17 @@ from dashboard.components.parts import (
 )
 from dashboard.components.segments import segment_map, segment_table
 from dashboard.components.tiles import tiles
-from dashboard.components.trend import trend_card
+from dashboard.components.trend import buckets, trend_card
 from dashboard.context import Context
 from dashboard.data import customers, queries
 from dashboard.odoo import record_url
 from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
-from nkdash.kpis.model import Query
+from nkdash.kpis.model import Query, Unit
 from nkdash.kpis.periods import Period, trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
+from nkdash.kpis.selection import ALL_FILTERS
 
 OF_CUSTOMERS = (
     "active_customers",
@@ -47,6 +48,16 @@ HEADLINE = (
     "new_customer_revenue",
     "returning_customer_revenue",
     "repeat_rate",
+)
+OF_ONE = (
+    "net_revenue",
+    "transactions",
+    "average_transaction",
+    "items_sold",
+    "gross_sales",
+    "discounts",
+    "discount_rate",
+    "returns",
 )
 OF_STORES = ("active_customers", "new_customers", "returning_customers", "revenue_per_customer")
 KEYS = ["period", "bucket", "is_total"]
@@ -110,8 +121,8 @@ PAIRS = Table(
         Column("confidence_a_b", "ratio", 110),
         Column("confidence_b_a", "ratio", 110),
         Column("support", "ratio", 95),
-        Column("baskets_a", "count", 110),
-        Column("baskets_b", "count", 110),
+        Column("baskets_a", "count", 140),
+        Column("baskets_b", "count", 140),
     ),
     query=lambda ctx: customers.pairs(ctx.selection),
     href=_of_pair,
@@ -125,23 +136,20 @@ def segment_of(ctx: Context) -> str:
 
 def summary(ctx: Context) -> Any:
     """The figures, their trend, new and returning, and the stores."""
+    if len(ctx.state.customer) == 1:
+        return [person(ctx, ctx.state.customer[0]), *_spent(ctx)]
     grain = trend_grain(ctx.state.grain, ctx.period)
     of_customers = ctx.session.frame(trend(OF_CUSTOMERS, ctx.selection, grain))
     of_sales = ctx.session.frame(trend(("customer_share",), ctx.selection, grain))
     repeat = ctx.session.frame(trend(("repeat_rate",), ctx.selection, grain))
-    frame = together(of_customers, of_sales, repeat)
+    frame = _known_zeros(ctx, together(of_customers, of_sales, repeat))
     chosen = ctx.state.metric if ctx.state.metric in HEADLINE else HEADLINE[0]
-    head = [person(ctx), tiles(ctx, HEADLINE, frame, chosen), _knows_since(ctx)]
+    head = [tiles(ctx, HEADLINE, frame, chosen), _knows_since(ctx)]
     if nothing_sold(of_sales):
         return [*head, empty_selection(ctx)]
     if nothing_sold(of_customers):
         return [*head, message(ctx.t("customers.nobody"), ctx.t("customers.nobody.words"))]
-    cards = [
-        trend_card(ctx, kpi(chosen), frame),
-        arrivals_card(ctx, of_customers),
-        stores_card(ctx),
-    ]
-    return [*head, html.Div(cards, className="grid")]
+    return [*head, html.Div(trend_card(ctx, kpi(chosen), frame), className="grid")]
 
 
 def together(*frames: pl.DataFrame) -> pl.DataFrame:
@@ -152,17 +160,39 @@ def together(*frames: pl.DataFrame) -> pl.DataFrame:
     return first.sort(KEYS, nulls_last=True)
 
 
+def _known_zeros(ctx: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Nobody on days that are loaded is a true zero, though customers do not add up."""
+    loaded = [
+        bucket.first
+        for bucket in buckets(ctx.period, trend_grain(ctx.state.grain, ctx.period))
+        if any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded)
+    ]
+    known = pl.col("is_total") | pl.col("bucket").is_in(loaded)
+    sums = pl.col(*(n for n in OF_CUSTOMERS if n != "revenue_per_customer"))
+    return frame.with_columns(pl.when(known).then(sums.fill_null(0)).otherwise(sums))
+
+
 def _knows_since(ctx: Context) -> html.P:
     first = ctx.session.frame(queries.freshness(ctx.today)).to_dicts()[0]["first_day"]
     words = ctx.t("customers.since", day=ctx.day(first)) if first else ""
     return html.P(words, className="customers-note")
 
 
-def person(ctx: Context) -> html.Section | None:
-    """Who is looked at, where the filter names one customer: his history, and where to go on."""
-    if len(ctx.state.customer) != 1:
-        return None
-    customer = ctx.state.customer[0]
+def _spent(ctx: Context) -> list[Any]:
+    """What the one customer of the filter bought in the period."""
+    frame = ctx.session.frame(
+        trend(OF_ONE, ctx.selection, trend_grain(ctx.state.grain, ctx.period))
+    )
+    chosen = ctx.state.metric if ctx.state.metric in OF_ONE else OF_ONE[0]
+    drawn = trend_card(ctx, kpi(chosen), frame)
+    return [
+        tiles(ctx, OF_ONE, frame, chosen),
+        empty_selection(ctx) if nothing_sold(frame) else html.Div(drawn, className="grid"),
+    ]
+
+
+def person(ctx: Context, customer: int) -> html.Section:
+    """Who the one customer of the filter is: his history, and where to go on."""
     row = ctx.session.frame(customers.one(ctx.selection, customer)).to_dicts()[0]
     rows = ctx.href(ctx.state.with_(tab="transactions", sort="", metric=""), "/sales")
     odoo = record_url(ctx.settings, "res.partner", customer)
@@ -188,7 +218,7 @@ def person(ctx: Context) -> html.Section | None:
         ctx.label("customer", customer),
         html.Dl(
             [html.Div([html.Dt(term), html.Dd(words)]) for term, words in facts],
-            className="facts",
+            className="customer-facts",
         ),
         hint=ctx.t("customers.person.hint"),
         actions=html.Div([link for link in links if link], className="links"),
@@ -211,6 +241,16 @@ def by_store(ctx: Context) -> Query:
     return measure(OF_STORES, ctx.selection, ("store",))
 
 
+def parts(ctx: Context) -> Any:
+    """New and returning, and the stores; nothing where nobody is known."""
+    if len(ctx.state.customer) == 1:
+        return None
+    frame = ctx.session.frame(arrivals(ctx))
+    if nothing_sold(frame):
+        return None
+    return html.Div([arrivals_card(ctx, frame), stores_card(ctx)], className="grid")
+
+
 def stores_card(ctx: Context) -> html.Section:
     """Stores by customers; a click filters by the store."""
     frame = ctx.session.frame(by_store(ctx))
@@ -219,7 +259,7 @@ def stores_card(ctx: Context) -> html.Section:
     head = [
         html.Th(ctx.t("column.store"), scope="col"),
         *(
-            html.Th(ctx.t(f"column.{name}"), className="number", scope="col")
+            html.Th(ctx.t(f"column.{name}"), className=f"number {name}", scope="col")
             for name in (*OF_STORES, "change")
         ),
     ]
@@ -248,10 +288,7 @@ def _store(ctx: Context, row: Mapping[str, Any], base: Mapping[str, Any]) -> htm
     return html.Tr(
         [
             html.Th(link, scope="row"),
-            *(
-                html.Td(ctx.value(kpi(n), row[n], short=True), className="number")
-                for n in OF_STORES
-            ),
+            *(html.Td(_figure(ctx, n, row[n]), className=f"number {n}") for n in OF_STORES),
             html.Td(
                 change(fmt.change(row["active_customers"], was), active.good) if ctx.base else None,
                 className="number",
@@ -259,6 +296,11 @@ def _store(ctx: Context, row: Mapping[str, Any], base: Mapping[str, Any]) -> htm
         ],
         **attributes(aria_current="true" if store in ctx.state.store else None),
     )
+
+
+def _figure(ctx: Context, name: str, value: fmt.Number | None) -> str:
+    asked = kpi(name)
+    return ctx.value(asked, value, short=asked.unit is Unit.MONEY)
 
 
 def _span(ctx: Context) -> dict[str, Any]:
@@ -355,7 +397,7 @@ def pairs(ctx: Context) -> Any:
         card(
             ctx,
             ctx.t("pairs.title"),
-            html.Dl(words, className="facts words"),
+            html.Dl(words, className="customer-facts words"),
             hint=_year(ctx, span),
             wide=True,
         ),
@@ -371,12 +413,16 @@ def page() -> Page:
         icon="users",
         order=4,
         tabs={
-            "summary": (Section("customers-summary", summary, 900),),
+            "summary": (
+                Section("customers-summary", summary, 620),
+                Section("customers-parts", parts, 380),
+            ),
             "segments": (Section("customers-segments", segments, 560),),
             "cohorts": (Section("customers-cohorts", cohorts, 560),),
             "top_customers": (),
             "bought_together": (Section("customers-pairs", pairs, 150),),
         },
+        filters=ALL_FILTERS,
         tables={"segments": MEMBERS, "top_customers": TOP, "bought_together": PAIRS},
         explains={
             "arrivals": arrivals,

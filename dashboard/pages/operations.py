@@ -11,9 +11,9 @@ import duckdb
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard import days, refresh
-from dashboard.access import User, current_user
+from dashboard.access import Role, User, current_user
 from dashboard.callbacks import Server, language, no_warehouse
-from dashboard.components import day_grid, runs
+from dashboard.components import activity, day_grid, runs
 from dashboard.components.parts import attributes, message
 from dashboard.components.restated import restatements
 from dashboard.components.wording import Wording
@@ -151,6 +151,7 @@ def register(app: Dash, server: Server) -> None:
     _plan(app, server)
     _orders(app, server)
     _log(app, server)
+    _activity(app, server)
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("nkdash", "showDays"), Input("operations-days", "children")
     )
@@ -606,6 +607,7 @@ def _log(app: Dash, server: Server) -> None:
             [
                 _recent_card(server, say, user),
                 user.may_operate and _audit_card(server, say),
+                user.role is Role.ADMIN and _activity_card(server, say),
                 _restatements_card(server, say),
             ],
             className="grid",
@@ -630,6 +632,36 @@ def _audit_card(server: Server, say: Wording) -> html.Section:
     except StoreError as error:
         drawn = message(say("ops.audit_unknown"), str(error), sort="problem")
     return _card(say("ops.audit"), drawn, hint=say("ops.audit.hint"), wide=True)
+
+
+def _activity_card(server: Server, say: Wording) -> html.Section:
+    try:
+        drawn: Any = [
+            activity.controls(say, server.store.readers()),
+            html.Div(id="seen-lines"),
+        ]
+    except StoreError as error:
+        drawn = message(say("ops.audit_unknown"), str(error), sort="problem")
+    return _card(say("seen"), drawn, hint=say("seen.hint"), wide=True)
+
+
+def _activity(app: Dash, server: Server) -> None:
+    @app.callback(
+        Output("seen-lines", "children"),
+        Input("seen-kind", "value"),
+        Input("seen-reader", "value"),
+    )
+    def draw(kind: str, reader: str) -> Any:
+        say = _say(server)
+        if current_user().role is not Role.ADMIN:
+            return message(say("refresh.may_not"), say("refresh.ask_admin"))
+        whose = None if reader == activity.EVERYBODY else reader
+        actions = activity.KINDS.get(kind, activity.KINDS["all"])
+        try:
+            found = server.store.newest(activity.SHOWN, actions, whose)
+        except StoreError as error:
+            return message(say("ops.audit_unknown"), str(error), sort="problem")
+        return activity.lines(say, found)
 
 
 def _restatements_card(server: Server, say: Wording) -> html.Section | None:

@@ -78,7 +78,7 @@ def headline(ctx: Context) -> Any:
     if nothing_sold(sold):
         return empty_selection(ctx)
     frame = sold.join(spread, on="period").with_columns(is_total=pl.lit(True))
-    return tiles(ctx, (*OF_SALES, *OF_PRODUCTS), frame, "")
+    return tiles(ctx, (*OF_SALES, *OF_PRODUCTS), frame, None)
 
 
 def effects(ctx: Context) -> Query:
@@ -106,7 +106,11 @@ def changes(ctx: Context) -> Any:
             card(
                 ctx,
                 ctx.t("movers.effects"),
-                effects_list(ctx, {**totals, "revenue_base": revenue.get("base") or 0}),
+                effects_list(ctx, {
+                        **totals,
+                        "revenue_now": revenue.get("now") or 0,
+                        "revenue_base": revenue.get("base") or 0,
+                    }),
                 hint=ctx.t(
                     "movers.effects.hint",
                     days=ctx.days(ctx.period),
@@ -151,7 +155,6 @@ def groups(ctx: Context) -> Any:
                 treemap(ctx, areas(ctx, of["category"], below=below)),
                 hint=ctx.t("card.category_map.hint"),
                 explain="products.category",
-                wide=True,
             ),
             category_card(ctx, of["category"], explain="products.category"),
             *(

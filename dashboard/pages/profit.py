@@ -41,7 +41,8 @@ from nkdash.kpis.registry import kpi, measure, trend
 TRENDED = ("gross_profit", "gross_margin", "cogs", "costed_revenue", "cost_coverage")
 COVERED = ("costed_revenue", "cost_coverage")
 PLACES = ("store", "root_category")
-MIX = ("brand", "principal", "vendor", "product")
+MIX = ("category", "brand")
+OWNERS = ("principal", "vendor")
 FILTER_OF = {"root_category": "category"}
 PRODUCT_PAGE = "/product"
 
@@ -88,13 +89,18 @@ def by(ctx: Context, kind: str) -> Query:
 
 
 def places(ctx: Context) -> Any:
-    """Stores and categories."""
+    """Stores and main categories."""
     return _rankings(ctx, PLACES, speaks=False)
 
 
 def mix(ctx: Context) -> Any:
-    """Brands, principals, vendors, products."""
+    """Categories and brands."""
     return _rankings(ctx, MIX, speaks=True)
+
+
+def owners(ctx: Context) -> Any:
+    """Principals, and vendors by the newest bill of each product."""
+    return _rankings(ctx, OWNERS, speaks=False)
 
 
 def _rankings(ctx: Context, kinds: Sequence[str], *, speaks: bool) -> Any:
@@ -179,7 +185,7 @@ def _bands(ctx: Context, rows: list[Row]) -> html.Div:
             className="margin-bar loss" if row["margin"] < 0 else "margin-bar",
             **attributes(aria_hidden="true"),
         )
-        return html.Span([bar, fmt.percent(row["margin"])], className="margin-cell")
+        return html.Span([bar, html.Span(fmt.percent(row["margin"]))], className="margin-cell")
 
     cells = (
         Cell("discount_band", lambda row: ctx.t(f"profit.band_{row['band']}"), is_number=False),
@@ -322,7 +328,7 @@ def cost_change(ctx: Context, change: str) -> Any:
         (ctx.t("column.price"), fmt.money(row["price"], ctx.currency)),
         (ctx.t("column.margin_before"), fmt.percent(row["margin_before"])),
         (ctx.t("column.margin_now"), fmt.percent(row["margin_now"])),
-        (ctx.t("column.net_items"), units(row["net_items"])),
+        (ctx.t("column.net_items"), fmt.count(row["net_items"])),
         (ctx.t("column.effect"), fmt.money(row["effect"], ctx.currency)),
     ]
     bill = [
@@ -369,8 +375,8 @@ PRODUCTS = Table(
         Column("cogs", "money", 140),
         Column("gross_profit", "money", 140),
         Column("gross_margin", "ratio", 95),
-        Column("cost_coverage", "ratio", 105),
-        Column("net_items", "count", 90),
+        Column("cost_coverage", "ratio", 110),
+        Column("net_items", "count", 110),
         Column("uncosted_revenue", "money", 140),
         Column("sku", "text", 120),
         Column("category", "text", 130),
@@ -388,8 +394,8 @@ BELOW_COST = Table(
         Column("lost", "money", 120),
         Column("net_revenue", "money", 130),
         Column("cogs", "money", 130),
-        Column("discount_rate", "ratio", 95),
-        Column("quantity", "count", 85),
+        Column("discount_rate", "ratio", 105),
+        Column("quantity", "count", 105),
         Column("date", "day", 115),
         Column("store", "text", 140),
         Column("cashier", "text", 130),
@@ -407,9 +413,9 @@ COST_CHANGES = Table(
         Column("cost_before", "money", 115),
         Column("cost_now", "money", 115),
         Column("change", "change", 90),
-        Column("margin_before", "ratio", 100),
-        Column("margin_now", "ratio", 95),
-        Column("net_items", "count", 85),
+        Column("margin_before", "ratio", 130),
+        Column("margin_now", "ratio", 120),
+        Column("net_items", "count", 110),
         Column("effect", "money", 130),
         Column("date", "day", 110),
         Column("vendor", "text", 150),
@@ -436,7 +442,8 @@ def page() -> Page:
                 Section("profit-places", places, 360),
             ),
             "mix": (
-                Section("profit-mix", mix, 720),
+                Section("profit-mix", mix, 400),
+                Section("profit-owners", owners, 400),
                 Section("profit-discounts", discounts, 360),
             ),
             "products": (),
@@ -445,7 +452,7 @@ def page() -> Page:
         },
         tables={"products": PRODUCTS, "below_cost": BELOW_COST, "costs": COST_CHANGES},
         explains={
-            **{kind: partial(by, kind=kind) for kind in (*PLACES, *MIX)},
+            **{kind: partial(by, kind=kind) for kind in (*PLACES, *MIX, *OWNERS)},
             "coverage": coverage_query,
             "discounts": lambda ctx: profit.discounts(ctx.selection),
             "losses": lambda ctx: profit.loss_reasons(ctx.selection),

@@ -238,5 +238,7 @@ def page() -> Page:
             "payments": paid,
             "heatmap": lambda ctx: sales.heatmap(ctx.selection),
         },
-        rows=dict.fromkeys(("sales", "payments", "overview"), "transactions"),
+        rows=dict.fromkeys(
+            ("sales", "payments", "overview", "customers", "loyalty"), "transactions"
+        ),
     )

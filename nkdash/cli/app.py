@@ -12,6 +12,7 @@ from nkdash.cli.doctor import doctor
 from nkdash.cli.errors import Reported
 from nkdash.cli.health import ForMonitoring, health
 from nkdash.cli.import_lake import import_lake
+from nkdash.cli.kpi import kpi
 from nkdash.cli.publish import publish
 from nkdash.cli.query import query
 from nkdash.cli.reconcile import reconcile
@@ -44,4 +45,5 @@ app.command("alert-test")(alert_test)
 app.command()(timings)
 app.command()(resume)
 app.command()(restatements)
+app.command()(kpi)
 app.add_typer(user, name="user")

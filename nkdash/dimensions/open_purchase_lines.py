@@ -59,7 +59,7 @@ FIELDS = (
 
 
 def make(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """dim_open_purchase_lines; Odoo gives the ordered quantity in both units, the received in one."""
+    """dim_open_purchase_lines; Odoo has what was ordered in both units, what came in the line's."""
     return raw.filter(
         pl.col("state").is_in(CONFIRMED)
         & pl.col("product_id").is_not_null()

@@ -11,7 +11,7 @@ from typing import Any
 from nkdash.kpis import flow, sales
 from nkdash.kpis.model import Basis, Family, Good, Kpi, KpiError, Query, Unit, ratio
 from nkdash.kpis.periods import Grain
-from nkdash.kpis.selection import FILTERS, Selection, period_params, periods, sql
+from nkdash.kpis.selection import ALL_FILTERS, Selection, period_params, periods, sql
 
 DIMENSIONS = {
     kind: column for kind, column in sales.DIMENSIONS.items() if kind not in sales.PRODUCT_COLUMNS
@@ -105,11 +105,21 @@ KPIS = (
 )
 
 
+def receipts(selection: Selection) -> tuple[str, dict[str, Any]]:
+    """One row a transaction, walk-ins too; with product filters of its lines of those products."""
+    if selection.has(*sales.PRODUCT_FILTERS):
+        condition, params = sales.where(selection, product="p", own=True)
+        text = sql("sales/source_lines").format(
+            where=condition, line_measures=sql("sales/line_measures")
+        )
+        return text, params
+    condition, params = sales.where(selection, own=True)
+    return sql("sales/source_transactions").format(where=condition), params
+
+
 def rows(selection: Selection) -> tuple[str, dict[str, Any]]:
-    """One row a transaction of a known customer, with ``is_first``. A product filter leaves the
-    lines of those products.
-    """
-    transactions, params = sales.rows(selection, (), ("customer",))
+    """The receipts of known customers, with ``is_first``."""
+    transactions, params = receipts(selection)
     return sql("customers/source").format(transactions=transactions), params
 
 
@@ -152,7 +162,7 @@ def family() -> Family:
         title="Customers",
         kpis=KPIS,
         by=(*flow.CALENDAR, *DIMENSIONS),
-        filters=FILTERS,
+        filters=ALL_FILTERS,
         measure=measure,
         trend=trend,
     )

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from nkdash.kpis.model import Unit
 
 MINUS = "\N{MINUS SIGN}"
 NO_FIGURE = "\N{EN DASH}"
@@ -69,6 +72,23 @@ def percent(ratio: Number | None) -> str:
     return NO_FIGURE if ratio is None else _signed(Decimal(str(ratio)) * 100, 1, lambda t: t + "%")
 
 
+def figure(unit: Unit, number: Any, of: Currency = RUPIAH, *, short: bool = False) -> str:
+    """A figure in its unit; days as a number, dates as ISO, an en dash where there is none."""
+    match unit:
+        case Unit.MONEY:
+            return (money_short if short else money)(number, of)
+        case Unit.COUNT:
+            return count_short(number) if short else count(number)
+        case Unit.DECIMAL:
+            return count(number, 2)
+        case Unit.RATIO:
+            return percent(number)
+        case Unit.DAYS:
+            return count(number, 1)
+        case Unit.DATE:
+            return NO_FIGURE if number is None else str(number)
+
+
 def change(now: Number | None, base: Number | None) -> float | None:
     """The change as a ratio; None (read 'n/a') where the base is missing or not above 0."""
     if now is None or base is None or base <= 0:
@@ -82,6 +102,19 @@ def signed_percent(ratio: float | None) -> str:
         return "n/a"
     text = percent(abs(ratio))
     return text if text == "0.0%" else ("+" if ratio > 0 else MINUS) + text
+
+
+def change_of(unit: Unit, now: Number | None, base: Number | None) -> float | None:
+    """The change of a KPI: a ratio, or of a percentage the difference (0.01 is a point)."""
+    if unit is not Unit.RATIO:
+        return change(now, base)
+    return None if now is None or base is None else float(now) - float(base)
+
+
+def signed_change(unit: Unit, value: float | None) -> str:
+    """``change_of`` as it reads: '+4.2%', or in percentage points '+0.4 pp'."""
+    text = signed_percent(value)
+    return text if unit is not Unit.RATIO else text.replace("%", "\N{NO-BREAK SPACE}pp")
 
 
 def day(value: date, months: str) -> str:

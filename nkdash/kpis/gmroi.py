@@ -6,18 +6,15 @@ profit is taken in the same way. Amounts are company currency.
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
+from nkdash.kpis import profit
 from nkdash.kpis.model import Basis, Family, Good, Kpi, KpiError, Query, Unit, ratio
 from nkdash.kpis.periods import Period
 from nkdash.kpis.sales import PRODUCT_COLUMNS, PRODUCT_FILTERS, where
 from nkdash.kpis.selection import Selection, period_params, periods, sql
 
-DIMENSIONS = {
-    "company": "s.company_id",
-    **{name: f"p.{column}" for name, column in PRODUCT_COLUMNS.items()},
-    "product": "s.product_id",
-    "vendor": "v.vendor_id",
-}
+DIMENSIONS = {"company": "company_id", "vendor": "vendor_id", **PRODUCT_COLUMNS}
 KPIS = (
     Kpi(
         "gmroi",
@@ -25,7 +22,7 @@ KPIS = (
         "What each unit of money in stock earned in gross profit over the twelve months up to the "
         "last day shown; all stores together. 2 means that stock earned twice its cost.",
         "gross profit of 12 months / average of the 12 month-end inventory values at cost",
-        ratio("sum(s.gross_profit_tax_ex)", "sum(s.stock_value)"),
+        ratio("sum(gross_profit_tax_ex)", "sum(stock_value)"),
         Unit.DECIMAL,
         Good.UP,
         Basis.TAX_EX,
@@ -59,16 +56,24 @@ def measure(selection: Selection, kpis: tuple[Kpi, ...], by: tuple[str, ...]) ->
         base=year_to(selection.base.last) if selection.base else None,
         filters=held,
     )
-    condition, params = where(year, product="p")
+    earned, params = profit.rows(year, (), by)
+    held_stock, more = _stock(year, by)
     text = sql("gmroi/measure").format(
         periods=periods(year),
-        dimensions="".join(f"\n    {DIMENSIONS[name]} AS {name}," for name in by),
+        profit=earned,
+        stock=held_stock,
+        columns="".join(f"{DIMENSIONS[name]}, " for name in by),
+        dimensions="".join(f"\n    source.{DIMENSIONS[name]} AS {name}," for name in by),
         kpis=",\n    ".join(kpi.expression(selection.tax) for kpi in kpis),
-        vendors=sql("profit/vendors") + "\n" if "vendor" in by else "",
-        where=condition,
         order=", ".join(("period", *by)),
     )
-    return Query(text, {**params, **period_params(year)})
+    return Query(text, {**params, **more, **period_params(year)})
+
+
+def _stock(year: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    condition, params = where(year, product="p")
+    columns, joins = profit.joined(year, by)
+    return sql("gmroi/stock").format(columns=columns, joins=joins, where=condition), params
 
 
 def family() -> Family:

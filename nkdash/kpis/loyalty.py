@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from nkdash.kpis import flow, sales
-from nkdash.kpis.customers import DIMENSIONS
+from nkdash.kpis import flow
+from nkdash.kpis.customers import DIMENSIONS, receipts
 from nkdash.kpis.model import Basis, Family, Good, Kpi, KpiError, Query, Unit, ratio
 from nkdash.kpis.periods import Grain, Period
-from nkdash.kpis.selection import FILTERS, Selection, period_params, periods, sql
+from nkdash.kpis.selection import ALL_FILTERS, Selection, period_params, periods, sql
 
 YEAR = 365
 KPIS = (
@@ -32,7 +32,7 @@ def rows(selection: Selection, ends: tuple[Period, ...]) -> tuple[str, dict[str,
     """One row a transaction of the year before each of ``ends`` and in it."""
     first = min(period.first for period in ends) - timedelta(days=YEAR - 1)
     span = Period(first, max(period.last for period in ends))
-    return sales.rows(replace(selection, period=span, base=None), (), ("customer",))
+    return receipts(replace(selection, period=span, base=None))
 
 
 def _asked(selection: Selection) -> tuple[Period, ...]:
@@ -77,7 +77,7 @@ def family() -> Family:
         title="Loyalty",
         kpis=KPIS,
         by=tuple(DIMENSIONS),
-        filters=FILTERS,
+        filters=ALL_FILTERS,
         measure=measure,
         trend=trend,
     )

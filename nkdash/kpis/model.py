@@ -24,6 +24,7 @@ class Unit(StrEnum):
     DECIMAL = "decimal"
     RATIO = "ratio"
     DAYS = "days"
+    DATE = "date"
 
 
 class Good(StrEnum):
@@ -82,6 +83,7 @@ COLUMNS: Mapping[TaxBasis, Mapping[str, str]] = {
         "profit": "gross_profit_tax_in",
         "costed_revenue": "costed_revenue_tax_in",
         "cost_unit": "cost_unit_tax_in",
+        "before_unit": "before_unit_tax_in",
     },
     TaxBasis.EX: {
         "revenue": "net_tax_ex",
@@ -89,6 +91,7 @@ COLUMNS: Mapping[TaxBasis, Mapping[str, str]] = {
         "profit": "gross_profit_tax_ex",
         "costed_revenue": "costed_net_tax_ex",
         "cost_unit": "cost_unit_tax_ex",
+        "before_unit": "before_unit_tax_ex",
     },
 }
 """The columns of a tax basis: revenue and cost are always on the same one."""

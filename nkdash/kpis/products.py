@@ -75,6 +75,7 @@ def measure(selection: Selection, kpis: tuple[Kpi, ...], by: tuple[str, ...]) ->
         source=source,
         dimensions="".join(f"\n        {flow.dimension(n, DIMENSIONS)} AS {n}," for n in by),
         slice=", ".join(("period", *by)),
+        same_slice=" AND ".join(f"c.{n} IS NOT DISTINCT FROM r.{n}" for n in ("period", *by)),
         **COLUMNS[selection.tax],
         kpis=flow.select_list(kpis, selection.tax),
     )

@@ -24,6 +24,7 @@ DIMENSIONS = {
     "vendor": "vendor_id",
     **PRODUCT_COLUMNS,
 }
+OF_PRODUCTS = tuple(kind for kind in PRODUCT_COLUMNS if kind != "product")
 ENOUGH = 0.95
 """A margin that stands on less cost coverage is hidden until asked for."""
 NO_COST = "No line among these has a known cost, so there is none; never zero."
@@ -120,20 +121,31 @@ def rows(
         return _by_product("products", selection, by)
     if asked & {*PRODUCT_COLUMNS} or selection.has(*PRODUCT_FILTERS):
         condition, params = where(selection, product="s")
-        return sql("profit/source_categories").format(where=condition), params
+        columns = "\n    ".join(f"s.{DIMENSIONS[kind]}," for kind in by)
+        text = sql("profit/source_categories").format(dimensions=columns, where=condition)
+        return text, params
     condition, params = where(selection)
     return sql("profit/source_daily").format(where=condition), params
 
 
 def _by_product(name: str, selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     condition, params = where(selection, product="p")
-    wanted = "vendor" in by
-    text = sql(f"profit/source_{name}").format(
-        where=condition,
-        vendor="v.vendor_id" if wanted else "NULL AS vendor_id",
-        vendors=sql("profit/vendors") + "\n" if wanted else "",
-    )
+    columns, joins = joined(selection, by)
+    text = sql(f"profit/source_{name}").format(columns=columns, joins=joins, where=condition)
     return text, params
+
+
+def joined(selection: Selection, by: tuple[str, ...]) -> tuple[str, str]:
+    """Columns and joins of rows ``s`` by product, as far as dimensions and filters need them."""
+    columns, joins = [], []
+    named = [PRODUCT_COLUMNS[kind] for kind in by if kind in OF_PRODUCTS]
+    if named or selection.has(*OF_PRODUCTS):
+        columns += [f"p.{column}, " for column in named]
+        joins.append(sql("profit/products"))
+    if "vendor" in by:
+        columns.append("v.vendor_id, ")
+        joins.append(sql("profit/vendors"))
+    return "".join(columns), "".join(f"{join}\n" for join in joins)
 
 
 def family() -> Family:

@@ -1,6 +1,7 @@
 """All KPIs and their families, and questions about them by name."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 
 import nkdash.kpis
@@ -32,7 +33,9 @@ def kpis() -> Mapping[str, Kpi]:
 def kpi(name: str) -> Kpi:
     """The KPI of that name. Raises KpiError."""
     if name not in kpis():
-        raise KpiError(f"There is no KPI {name}; there are {', '.join(kpis())}.")
+        near = get_close_matches(name, kpis(), n=3)
+        meant = f"did you mean {' or '.join(near)}?" if near else "nothing has such a name."
+        raise KpiError(f"There is no KPI {name}; {meant} `nkdash kpi --list` tells all.")
     return kpis()[name]
 
 

@@ -1,9 +1,11 @@
 """Sales: from gross to net revenue, transactions, items; POS and customer documents together.
 
-The cheapest source that knows the filters and dimensions is taken: day x store, else day x store x
-category, else day x product, else transactions, else lines. Amounts are company currency.
+The cheapest source that knows the filters and dimensions is taken: day x store, else one slice of
+it, else day x store x category, else day x product, else transactions, else lines. Amounts are
+company currency.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +23,12 @@ PRODUCT_COLUMNS = {
 PEOPLE = ("cashier", "customer", "salesperson")
 FINE_FILTERS = ("method", *PEOPLE, "hour")
 """Filters that only transactions and lines know."""
+FILED = ("category", "brand", "principal")
 PRODUCT_FILTERS = ("category", "brand", "principal", "vendor", "product")
+SLICED_FILTERS = ("category", "brand", "principal", "cashier", "salesperson", "method")
+SLICED_DIMENSIONS = ("root_category", "brand", "principal", "cashier", "salesperson")
+"""What agg_sales_slice_daily tells of one at a time, as a filter and as a dimension."""
+OF_A_DAY = ("store", "source", "weekday")
 DIMENSIONS = {
     "company": "company_id",
     "source": "source",
@@ -240,14 +247,19 @@ def rows(
 ) -> tuple[str, dict[str, Any]]:
     """See flow.Source. Raises KpiError for receipts by product."""
     of_products = [name for name in by if name in PRODUCT_COLUMNS]
+    refused = [k.name for k in kpis if any(m in k.sql for m in OF_TRANSACTIONS)]
+    if of_products and refused:
+        raise KpiError(
+            f"{', '.join(refused)} cannot be told by {', '.join(of_products)}: one receipt may "
+            "hold several. Ask for net_revenue or items_sold, or filter by it instead."
+        )
+    if found := _slice(selection, by):
+        return found
     if of_products:
-        if refused := [k.name for k in kpis if any(m in k.sql for m in OF_TRANSACTIONS)]:
-            raise KpiError(
-                f"{', '.join(refused)} cannot be told by {', '.join(of_products)}: one receipt may "
-                "hold several. Ask for net_revenue or items_sold, or filter by it instead."
-            )
         return _product_rows(selection, by)
     if selection.has(*PRODUCT_FILTERS):
+        if kpis and not any(m in k.sql for k in kpis for m in OF_TRANSACTIONS):
+            return _product_rows(selection, by)
         condition, params = where(selection, product="p", own=True)
         text = sql("sales/source_lines").format(
             where=condition, line_measures=sql("sales/line_measures")
@@ -261,6 +273,28 @@ def rows(
     return sql(f"sales/source_{name}").format(where=condition), params
 
 
+def _slice(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, Any]] | None:
+    """The rows of one slice, or of all of a kind; None where more than one kind is asked for."""
+    kinds = [kind for kind in selection.filters if kind not in OF_A_DAY]
+    told = [name for name in by if name not in ("company", "store", "source")]
+    if len({*kinds, *told}) != 1:
+        return None
+    [kind] = {*kinds, *told}
+    if (kinds and kind not in SLICED_FILTERS) or (told and kind not in SLICED_DIMENSIONS):
+        return None
+    known = {k: ids for k, ids in selection.filters.items() if k in OF_A_DAY}
+    condition, params = where(replace(selection, filters=known), own=True)
+    if kinds:
+        ids = selection.filters[kind] if kind != "category" else (selection.category,)
+        if len(ids) != 1 or ids[0] is None:
+            return None
+        condition += f"\n    AND s.id = ${kind}"
+        params[kind] = ids[0]
+    column = f",\n    s.id AS {DIMENSIONS[kind]}" if told else ""
+    text = sql("sales/source_slice").format(where=condition, kind=kind, column=column)
+    return text, params
+
+
 def _product_rows(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Lines added up by product dimensions, without their transactions."""
     coarse = not selection.has(*FINE_FILTERS) and not {*PEOPLE, "hour"} & {*by}
@@ -269,10 +303,13 @@ def _product_rows(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[
         return sql("sales/source_categories").format(where=condition), params
     condition, params = where(selection, product="p", own=True)
     if coarse and not selection.has("store", "source") and not {"store", "source"} & {*by}:
-        return sql("sales/source_product_daily").format(where=condition), params
+        # A join of a million rows that nobody asks for costs more than all the rest.
+        filed = selection.has(*FILED) or {*by} & {*PRODUCT_COLUMNS} - {"product"}
+        name = "source_product_daily" if filed else "source_product_daily_alone"
+        return sql(f"sales/{name}").format(where=condition), params
     columns = dict.fromkeys(_line_column(name) for name in by)
     text = sql("sales/source_products").format(
-        dimensions=",\n        ".join(columns),
+        dimensions="".join(f"\n    {column}," for column in columns),
         where=condition,
         line_measures=sql("sales/line_measures"),
     )
@@ -298,6 +335,8 @@ def where(
         columns["source"] = "s.source"
     if product:
         columns |= {kind: f"{product}.{column}" for kind, column in PRODUCT_COLUMNS.items()}
+        # On the line itself: behind the join it would be asked of every line.
+        columns["product"] = "s.product_id"
     if own:
         columns["weekday"] = "isodow(s.date)"
     if own and not payments:
@@ -317,13 +356,11 @@ def where(
         inside = [
             sql("of_vendor").format(line="l")
             if kind == "vendor"
-            else f"p.{PRODUCT_COLUMNS[kind]} = ANY(${kind})"
+            else f"{'l' if kind == 'product' else 'p'}.{PRODUCT_COLUMNS[kind]} = ANY(${kind})"
             for kind in held
         ]
-        key = "order_id" if payments else "txn_key"
-        terms.append(
-            sql("sales/holds_products").format(transaction=key, where=" AND ".join(inside))
-        )
+        basket = "s.order_id" if payments else "coalesce(s.order_id, -s.move_id)"
+        terms.append(sql("sales/holds_products").format(basket=basket, where=" AND ".join(inside)))
         params |= held
     return all_of(terms), params
 

@@ -1,7 +1,7 @@
 """Which figures are meant: days, companies, filters, tax basis; and the SQL conditions for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -31,8 +31,8 @@ Ids = tuple[int, ...] | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Selection:
-    """``filters`` holds ids by kind; a category comes with all below it. ``companies`` share one
-    currency.
+    """``filters`` holds ids by kind; a category comes with all below it, and ``category`` is that
+    one where only one was chosen. ``companies`` share one currency.
     """
 
     period: Period
@@ -40,11 +40,12 @@ class Selection:
     companies: tuple[int, ...]
     filters: Mapping[str, Ids] = field(default_factory=dict, hash=False)
     tax: TaxBasis = TaxBasis.IN
+    category: int | None = None
 
     @property
     def now(self) -> "Selection":
         """Without its base."""
-        return Selection(self.period, None, self.companies, self.filters, self.tax)
+        return replace(self, base=None)
 
     def has(self, *kinds: str) -> bool:
         """Some filter of these kinds is set."""

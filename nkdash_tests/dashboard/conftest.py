@@ -184,7 +184,7 @@ class Visit:
     def _request(self, asked: Request) -> None:
         if not asked.url.startswith((self.base, "data:", "blob:")):
             self.faults.append(f"left the host: {asked.url}")
-        if asked.url.endswith("/_dash-update-component"):
+        if "/_dash-update-component" in asked.url:
             self.callbacks.append(str((asked.post_data_json or {}).get("output")))
 
     def _response(self, url: str, status: int) -> None:

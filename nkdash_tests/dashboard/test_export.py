@@ -125,7 +125,9 @@ def test_a_long_one_is_begun_watched_and_fetched(
     with look(f"?{RANGE}", "/sales") as ctx:
         total = tables.count(ctx, sales.TRANSACTIONS)
     assert now["rows"] == total
-    assert len(_sheet(client.get(f"/export/jobs/{job}/file").get_data())) == total + 1
+    assert (
+        len(_sheet(client.get(f"/export/jobs/{job}/file", buffered=True).get_data())) == total + 1
+    )
 
 
 def test_text_is_never_a_formula_and_numbers_are_numbers(tmp_path: Path) -> None:

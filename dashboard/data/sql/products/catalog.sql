@@ -26,6 +26,7 @@ SELECT
     l.product_id,
     coalesce(p.name, 'Product ' || l.product_id) AS name,
     p.sku,
+    p.barcode,
     s.net_revenue,
     CAST(s.net_revenue AS DOUBLE) / nullif(sum(CAST(s.net_revenue AS DOUBLE)) OVER (), 0) AS share,
     s.items_sold,

@@ -6,7 +6,7 @@ SELECT
     m.quantity_signed,
     coalesce(a.path, a.name) AS from_location,
     coalesce(b.path, b.name) AS to_location,
-    m.reference,
+    m.reference AS move_reference,
     m.picking_id
 FROM fact_inventory_moves AS m
 LEFT JOIN dim_locations AS a ON a.location_id = m.from_location_id

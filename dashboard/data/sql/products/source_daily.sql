@@ -9,5 +9,5 @@
         s.{costed_revenue} AS costed_revenue,
         s.{profit} AS profit
     FROM agg_sales_product_daily AS s
-    LEFT JOIN dim_products AS p ON p.product_id = s.product_id
+    {join}
     WHERE {where}

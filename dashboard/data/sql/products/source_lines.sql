@@ -10,5 +10,5 @@
         CASE WHEN s.{cogs} IS NOT NULL THEN s.{revenue} ELSE 0 END AS costed_revenue,
         s.{profit} AS profit
     FROM fact_sales_profit AS s
-    LEFT JOIN dim_products AS p ON p.product_id = s.product_id
+    {join}
     WHERE {where}

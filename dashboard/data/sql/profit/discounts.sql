@@ -16,8 +16,7 @@ SELECT
     sum(s.{revenue}) - costed_revenue AS uncosted_revenue,
     sum(s.{profit}) AS gross_profit
 FROM fact_sales_profit AS s
-LEFT JOIN dim_products AS p ON p.product_id = s.product_id
-WHERE {where}
+{joins}WHERE {where}
     AND s.line_kind IN ('sale', 'free', 'service')
 GROUP BY band
 ORDER BY band

@@ -10,8 +10,7 @@ SELECT
     sum(s.{revenue}) AS net_revenue,
     -sum(s.{profit}) AS lost
 FROM fact_sales_profit AS s
-LEFT JOIN dim_products AS p ON p.product_id = s.product_id
-WHERE {where}
+{joins}WHERE {where}
     AND s.{profit} < 0
     AND s.quantity > 0
 GROUP BY reason

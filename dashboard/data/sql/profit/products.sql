@@ -19,8 +19,9 @@ added AS (
 known AS (
     SELECT
         *,
-        CASE WHEN $uncovered OR cost_coverage >= $enough THEN all_cogs END AS cogs,
-        CASE WHEN $uncovered OR cost_coverage >= $enough THEN all_profit END AS gross_profit
+        $uncovered OR coalesce(cost_coverage, 1) >= $enough AS is_told,
+        CASE WHEN is_told THEN all_cogs END AS cogs,
+        CASE WHEN is_told THEN all_profit END AS gross_profit
     FROM added
 )
 SELECT

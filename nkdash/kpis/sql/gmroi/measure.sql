@@ -10,22 +10,24 @@ known AS (
         WHERE fact_table = 'fact_sales' AND fact_rows IS NOT NULL
     )
 ),
+profit AS (
+{profit}
+),
+stock AS (
+{stock}
+),
 source AS (
-    SELECT s.date, s.company_id, s.product_id, s.gross_profit_tax_ex, NULL AS stock_value
-    FROM agg_sales_product_daily AS s
-    WHERE s.gross_profit_tax_ex IS NOT NULL
+    SELECT date, {columns}gross_profit_tax_ex, NULL AS stock_value
+    FROM profit
     UNION ALL
-    SELECT m.date, m.company_id, m.product_id, NULL, CAST(m.value_tax_ex AS DOUBLE) / 12
-    FROM stock_month_ends AS m
-    WHERE m.value_tax_ex IS NOT NULL
+    SELECT date, {columns}NULL, stock_value
+    FROM stock
 )
 SELECT
     periods.period,{dimensions}
     {kpis}
-FROM source AS s
-JOIN periods ON s.date BETWEEN periods.first AND periods.last
+FROM source
+JOIN periods ON source.date BETWEEN periods.first AND periods.last
 JOIN known ON known.period = periods.period
-LEFT JOIN dim_products AS p ON p.product_id = s.product_id
-{vendors}WHERE {where}
 GROUP BY ALL
 ORDER BY {order}

@@ -16,15 +16,21 @@ ranked AS (
     -- Vouchers and mere returns have no place among what was sold, but are part of the revenue.
     SELECT
         *,
-        count(*) FILTER (items > 0) OVER (PARTITION BY {slice}) AS products,
         CASE WHEN items > 0 THEN row_number() OVER (
             PARTITION BY {slice}, items > 0 ORDER BY {revenue} DESC, product_id
         ) END AS place
     FROM per_product
+),
+counted AS (
+    SELECT r.*, c.products
+    FROM ranked AS r
+    JOIN (
+        SELECT {slice}, count(*) FILTER (items > 0) AS products FROM per_product GROUP BY {slice}
+    ) AS c ON {same_slice}
 )
 SELECT
     {slice},
     {kpis}
-FROM ranked
+FROM counted
 GROUP BY {slice}
 ORDER BY {slice}

@@ -24,12 +24,16 @@ SELECT
 FROM (
     SELECT
         s.date,
-        s.txn_key,
+        -- Ids of orders and of documents, apart: a text of each line costs more than all the rest.
+        coalesce(s.order_id, -s.move_id) AS basket_id,
         count(*) AS lines,
         {line_measures}
     FROM fact_sales_all AS s
     LEFT JOIN dim_products AS p ON p.product_id = s.product_id
     WHERE {where}
-    GROUP BY s.date, s.txn_key
+    GROUP BY ALL
 ) AS l
-JOIN fact_transactions AS t ON t.date = l.date AND t.txn_key = l.txn_key
+JOIN fact_transactions AS t
+    ON t.date = l.date
+    AND coalesce(t.order_id, -t.move_id) = l.basket_id
+    AND t.date BETWEEN $from_day AND $to_day

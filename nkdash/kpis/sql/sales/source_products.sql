@@ -1,7 +1,6 @@
 -- Lines added up by day and dimensions; transactions are not here.
 SELECT
-    s.date,
-    {dimensions},
+    s.date,{dimensions}
     count(*) AS lines,
     {line_measures}
 FROM fact_sales_all AS s

@@ -2,7 +2,6 @@
 -- it had cost. Only months whose stock is known (stock_month_sources); there a product without a row
 -- had no stock. Storable products only.
 --   date [local]: Last day of the month
---   month_end [local]: Last day of the month, as date
 --   company_id: Company of the locations; null where companies share them
 --   quantity [product unit]: what lay there at the day's end; negative where more went out than was
 --       booked in
@@ -55,7 +54,6 @@ WITH months AS NOT MATERIALIZED (
 )
 SELECT
     h.date,
-    h.date AS month_end,
     h.company_id,
     h.product_id,
     h.quantity,
