@@ -25,6 +25,7 @@ from dashboard.explain import explain
 from dashboard.export import IN_BACKGROUND
 from dashboard.i18n import Texts, texts
 from dashboard.orchestrator import Orchestrator
+from dashboard.plain import plain
 from dashboard.sections import Page, Section, all_tables
 from dashboard.state import parse
 from dashboard.store import Store
@@ -135,7 +136,10 @@ def _view(app: Dash, server: Server) -> None:
 
 def _skeleton(t: Texts, page: Page, tab: str, sort: str, drawn: Sequence[Any] | None) -> list[Any]:
     heading = html.H1(t(f"page.{page.name}"), className="unseen")
-    tabs = html.Nav(id="tabs", className="tabs", **attributes(aria_label=t("tabs")))
+    # Its place is kept while it loads, so that nothing jumps.
+    tabs = html.Nav(
+        id="tabs", className="tabs", hidden=len(page.tabs) < 2, **attributes(aria_label=t("tabs"))
+    )
     sections: list[Any] = [
         html.Div(
             html.Div(className="skeleton", style={"height": f"{section.height}px"}),
@@ -226,7 +230,9 @@ def _controls(app: Dash, server: Server) -> None:
         except (WarehouseError, WithheldError, duckdb.Error):
             # The sections say it, with the remedy; the controls only go on working.
             as_of = t("as_of.none")
-        links = shell.nav_links(t, server.open_pages(), state, path or "/")
+        pages = server.open_pages()
+        links = shell.nav_links(t, pages, state, path or "/")
+        bar = shell.phone_links(t, pages, state, path or "/")
         count = sum(len(ids) for ids in state.filters.values())
         wanted = ctx.outputs_list[0]
         tax = server.usual_tax(path)
@@ -238,7 +244,7 @@ def _controls(app: Dash, server: Server) -> None:
             values,
             filters.resolved(state, period, company, tax),
             links,
-            links,
+            bar,
             chips,
             summary,
             str(count or ""),
@@ -350,7 +356,7 @@ def _guarded(
     t = language()
     try:
         with server.context(search, path) as c:
-            return draw(c)
+            return plain(draw(c))
     except WarehouseError as error:
         return no_warehouse(t, error) if speaks else None
     except WithheldError:

@@ -128,7 +128,8 @@ class Context:
         """A figure of ``kpi`` as it reads; an en dash where there is none."""
         match kpi.unit:
             case Unit.DAYS:
-                return self.t("unit.days", count=fmt.count(number, 1))
+                known = number is not None
+                return self.t("unit.days", count=fmt.count(number, 1)) if known else fmt.NO_FIGURE
             case Unit.DATE if number is not None:
                 return self.day(number)
             case _:

@@ -73,6 +73,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / FILE
+        self._kept: sqlite3.Connection | None = None
 
     def append(self, entry: Entry) -> None:
         """Write a line. Raises RepeatedError for a request asked for twice, else StoreError."""
@@ -111,13 +112,17 @@ class Store:
     def _is_same(
         connection: sqlite3.Connection, reader: str, view: str, at: datetime, *, navigates: bool
     ) -> bool:
-        rows = connection.execute(
-            "SELECT view, at FROM viewed WHERE reader = ? ORDER BY at DESC", (reader,)
-        ).fetchall()
-        seen = {name: datetime.fromisoformat(text) for name, text in rows}
-        if view not in seen or at - seen[view] > SAME_VIEW:
+        known = connection.execute(
+            "SELECT at FROM viewed WHERE reader = ? AND view = ?", (reader, view)
+        ).fetchone()
+        if known is None or at - (seen := datetime.fromisoformat(known[0])) > SAME_VIEW:
             return False
-        return not navigates or rows[0][0] == view or at - seen[view] < SAME_VISIT
+        if not navigates or at - seen < SAME_VISIT:
+            return True
+        newest = connection.execute(
+            "SELECT view FROM viewed WHERE reader = ? ORDER BY at DESC LIMIT 1", (reader,)
+        ).fetchone()
+        return bool(newest[0] == view)
 
     def newest(
         self,
@@ -161,6 +166,10 @@ class Store:
             try:
                 self._prepare(connection)
                 connection.execute("PRAGMA foreign_keys = ON")
+                if self._kept is None:
+                    # As long as one is open, those that close need not write all into the file.
+                    self._kept = sqlite3.connect(self._path, check_same_thread=False)
+                    self._kept.execute("SELECT name FROM users LIMIT 1").fetchall()
                 with connection:
                     yield connection
             finally:

@@ -205,6 +205,14 @@ class Settings(BaseSettings):
         (), description="addresses that get alerts, comma-separated"
     )
     nkdash_alert_email_from: str | None = Field(None, description="sender of alerts")
+    nkdash_digest_at: time | Literal["off"] = Field(
+        time(7), description="local time of the daily digest; off, or without a receiver: none"
+    )
+    nkdash_digest_to: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="who gets it: addresses, and webhook; default: those who get alerts",
+    )
+    nkdash_digest_language: Literal["en", "id"] = Field("en", description="of the digest")
     nkdash_smtp_host: str | None = Field(None, description="mail server")
     nkdash_smtp_port: int = Field(587, ge=1, le=65535)
     nkdash_smtp_tls: Literal["starttls", "tls", "none"] = Field(
@@ -252,7 +260,7 @@ class Settings(BaseSettings):
             ) from error
         return value
 
-    @field_validator("nkdash_companies", "nkdash_alert_email_to", mode="before")
+    @field_validator("nkdash_companies", "nkdash_alert_email_to", "nkdash_digest_to", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         return (

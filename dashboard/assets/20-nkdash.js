@@ -195,7 +195,11 @@
     return true;
   }
 
+  // What does not fit into a phone's bottom bar opens above it, until something is chosen.
+  const closeMore = () => document.querySelector(".more[open]")?.removeAttribute("open");
+
   document.addEventListener("click", (event) => {
+    if (!event.target.closest(".more > summary")) closeMore();
     const cell = event.target.closest("[data-cell]");
     if (cell) {
       focusCell(cell);
@@ -237,6 +241,7 @@
       event.preventDefault();
       return;
     }
+    if (event.key === "Escape") closeMore();
     if (event.key === "?") actions.help();
     else if (event.key === "f" && location.pathname !== "/operations") actions.filters();
     else if (event.key === "t") actions.scheme();

@@ -1,6 +1,6 @@
 """Why revenue changed: effects as bars to both sides of none, and the products that moved most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dash import html
@@ -36,7 +36,9 @@ def _effect(ctx: Context, name: str, totals: Row, longest: float | None) -> html
             html.Span(
                 [title, explain_button(ctx.texts, f"kpi:{name}", title)], className="effect-name"
             ),
-            _bar(value, longest) if longest else html.Span(_from_to(ctx, totals), className="effect-ends"),
+            _bar(value, longest)
+            if longest
+            else html.Span(_from_to(ctx, totals, fmt.money), className="effect-ends"),
             html.Span(
                 fmt.money_signed(value, ctx.currency),
                 className="effect-value " + change_class(value, Good.UP).replace("change", ""),
@@ -103,13 +105,13 @@ def _mover(ctx: Context, row: Row, longest: float) -> html.Li:
 
 def _parts(ctx: Context, row: Row) -> str:
     if row["standing"] != "kept":
-        return _from_to(ctx, row)
+        return _from_to(ctx, row, fmt.money_short)
     return " · ".join(
         f"{ctx.t(f'kpi.{name}.title')} {fmt.money_signed(float(row[name]), ctx.currency)}"
         for name in OF_ONE
     )
 
 
-def _from_to(ctx: Context, row: Row) -> str:
-    now, base = (fmt.money_short(row[f"revenue_{p}"], ctx.currency) for p in ("now", "base"))
+def _from_to(ctx: Context, row: Row, write: Callable[[Any, fmt.Currency], str]) -> str:
+    base, now = (write(row[f"revenue_{period}"], ctx.currency) for period in ("base", "now"))
     return f"{base} → {now}"

@@ -72,8 +72,8 @@ def ranking(
     if rest:
         value = sum(v for _, v in rest)
         base = sum(of.base.get(k, 0.0) for k, _ in rest) if ctx.comparable else None
-        label = ctx.t("rank.other", count=len(rest))
-        rows.append(_row(ctx, label, value, base, total, 0.0, None, False, good))
+        others = ctx.t("rank.other", count=f"{len(rest):,}")
+        rows.append(_row(ctx, others, value, base, total, 0.0, None, False, good))
     return html.Ol(rows, className="ranking")
 
 

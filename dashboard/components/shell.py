@@ -14,6 +14,9 @@ from dashboard.sections import Page
 from dashboard.state import State
 from dashboard.users import User
 
+BAR = 5
+"""Places in the bottom bar of a phone."""
+
 
 def shell(
     t: Texts, pages: Sequence[Page], version: int | None, user: User, leave: str | None
@@ -182,6 +185,26 @@ def nav_links(t: Texts, pages: Sequence[Page], state: State, path: str) -> list[
         for p in pages
         if p.in_nav
     ]
+
+
+def phone_links(t: Texts, pages: Sequence[Page], state: State, path: str) -> list[Any]:
+    """The bottom bar: what does not fit beside each other opens above it."""
+    links = nav_links(t, pages, state, path)
+    if len(links) <= BAR:
+        return list(links)
+    shown, rest = links[: BAR - 1], links[BAR - 1 :]
+    among = any(getattr(link, "aria-current", None) for link in rest)
+    more = html.Details(
+        [
+            html.Summary(
+                [icon("dots"), t("pages.more")],
+                **attributes(data_current="true" if among else None),
+            ),
+            html.Div(rest, className="more-pages"),
+        ],
+        className="more",
+    )
+    return [*shown, more]
 
 
 def _shortcuts(t: Texts) -> html.Table:

@@ -10,6 +10,7 @@ from dashboard.components.parts import attributes, change, explain_button
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Basis, Kpi, Unit
+from nkdash.kpis.registry import family_of
 from nkdash.kpis.registry import kpi as kpi_of
 
 Row = Mapping[str, fmt.Number | None]
@@ -21,11 +22,9 @@ def totals(frame: pl.DataFrame) -> tuple[Row, Row]:
     return found.get("now", {}), found.get("base", {})
 
 
-def tiles(
-    ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str | None
-) -> html.Div:
-    """A tile for each KPI of a trend; the chosen one is the chart's metric. With None there is no
-    chart to choose one for.
+def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str | None) -> html.Div:
+    """A tile for each KPI of a trend; the chosen one is the chart's metric. None where there is no
+    chart; nor can it be one of what is known for the end of a range only.
     """
     now, base = totals(frame)
     buckets = frame.filter(~pl.col("is_total") & (pl.col("period") == "now"))
@@ -65,7 +64,7 @@ def _tile(
             html.Div(
                 [
                     html.Span(title, className="tile-title")
-                    if chosen is None
+                    if chosen is None or family_of(kpi.name).trend is None
                     else html.A(
                         title,
                         href=ctx.href(ctx.state.with_(metric=kpi.name)),

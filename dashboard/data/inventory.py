@@ -48,6 +48,21 @@ def snapshot(selection: Selection) -> Query:
     return Query(sql("inventory/snapshot"), {"last": selection.period.last})
 
 
+def places(selection: Selection) -> Query:
+    """The warehouses of the chosen stores; none where they are not known."""
+    return Query(sql("inventory/places"), {"store": selection.filters["store"]})
+
+
+def orders(selection: Selection) -> Query:
+    """One row: known, whether it can be told what is on order."""
+    return Query(sql("inventory/orders").format(orders=_orders(selection)), {})
+
+
+def _orders(selection: Selection) -> str:
+    # An order is a company's: it does not say for which store.
+    return "false" if selection.has("store") else "true"
+
+
 def _over_products(selection: Selection, name: str, **parts: str) -> Query:
     terms, params = product_terms(selection)
     text = sql(f"inventory/{name}").format(where=all_of(terms), **parts)
@@ -64,7 +79,7 @@ def products(selection: Selection, how: Abc, rule: str = "") -> Query:
         "products",
         positions=rows(now, "positions"),
         abc=abc(now, how),
-        orders="false" if now.has("store") else "true",
+        orders=_orders(now),
         low=str(LOW_DAYS),
         plenty=str(PROMOTE_DAYS),
     )
@@ -94,6 +109,11 @@ def pareto(selection: Selection, how: Abc) -> Query:
     """The Pareto curve of what is shown: number, share_of_products, share_of_amount, class."""
     now = selection.now
     return _over_products(now, "pareto", abc=abc(now, how))
+
+
+def ranked(selection: Selection, how: Abc) -> Query:
+    """One row a product sold: rank, abc_class, amount, share and the share up to it."""
+    return _over_products(selection.now, "ranked", abc=abc(selection.now, how))
 
 
 def classes(selection: Selection, how: Abc) -> Query:

@@ -68,6 +68,11 @@ def stock(product: int, companies: tuple[int, ...], period: Period) -> Query:
     return Query(sql("products/stock"), params)
 
 
+def snapshots() -> Query:
+    """How many stock snapshots there are; without one nothing is known of any stock."""
+    return Query("SELECT count(*) AS snapshots FROM stock_snapshots", {})
+
+
 def moved(product: int, companies: tuple[int, ...], period: Period) -> Query:
     """Stock moves of the period added up by why they moved."""
     return Query(sql("products/moved"), _of(product, companies, period))

@@ -18,16 +18,21 @@ def heatmap(selection: Selection) -> Query:
 
 def products(selection: Selection) -> Query:
     """One row a product sold in the period, with its money, units and share of revenue."""
-    condition, params = where(selection.now, product="p")
-    return Query(sql("sales/products").format(where=condition, **COLUMNS[selection.tax]), params)
+    source, params = rows(selection.now, (), ("product",))
+    return Query(sql("sales/products").format(source=source, **COLUMNS[selection.tax]), params)
 
 
 def transactions(selection: Selection) -> Query:
     """One row a transaction of the period."""
-    condition, params = where(selection.now)
+    condition, params = where(selection.now, own=True)
     return Query(
         sql("sales/transactions").format(where=condition, **COLUMNS[selection.tax]), params
     )
+
+
+def transaction(transaction: str, companies: tuple[int, ...]) -> Query:
+    """One row: source, ids, reference, moment, store, seller and customer of a transaction."""
+    return Query(sql("sales/transaction"), {"transaction": transaction, "companies": companies})
 
 
 def transaction_lines(transaction: str, companies: tuple[int, ...]) -> Query:

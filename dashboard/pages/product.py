@@ -31,21 +31,11 @@ OF_SALES = (
     "net_revenue",
     "net_items",
     "average_selling_price",
-    "transactions",
     "discount_rate",
-    "return_rate_units",
 )
 OF_PROFIT = ("gross_profit", "gross_margin", "cost_coverage")
-HEADLINE = (
-    "net_revenue",
-    "net_items",
-    "average_selling_price",
-    "transactions",
-    "gross_profit",
-    "gross_margin",
-    "discount_rate",
-    "return_rate_units",
-)
+OF_STOCK = ("on_hand", "stock_cover")
+CHARTED = (*OF_SALES, *OF_PROFIT[:2])
 KEYS = ["period", "bucket", "is_total"]
 MOVES = Table(
     "product_moves",
@@ -119,11 +109,21 @@ def headline(ctx: Context, product: Row) -> Any:
     grain = trend_grain(ctx.state.grain, ctx.period)
     sold = ctx.session.frame(trend(OF_SALES, ctx.selection, grain))
     earned = veiled(ctx, ctx.session.frame(trend(OF_PROFIT, ctx.selection, grain)))
-    frame = sold.join(earned, on=KEYS, how="left", nulls_equal=True)
-    chosen = ctx.state.metric if ctx.state.metric in HEADLINE else HEADLINE[0]
+    held = ctx.session.frame(measure(OF_STOCK, ctx.selection)).with_columns(
+        bucket=pl.lit(None, pl.Date), is_total=pl.lit(True)
+    )
+    frame = sold
+    for other in (earned, held):
+        frame = frame.join(other, on=KEYS, how="full", coalesce=True, nulls_equal=True)
+    # The days are loaded: without a line nothing was sold, though something may be on hand.
+    frame = frame.sort(KEYS, nulls_last=True).with_columns(
+        pl.when("is_total").then(pl.col(name).fill_null(0)).otherwise(name).alias(name)
+        for name in ("net_revenue", "net_items")
+    )
+    chosen = ctx.state.metric if ctx.state.metric in CHARTED else CHARTED[0]
     return [
         _head(ctx, product),
-        tiles(ctx, HEADLINE, frame, chosen),
+        tiles(ctx, (*CHARTED, *OF_STOCK), frame, chosen),
         html.Div(trend_card(ctx, kpi(chosen), frame), className="grid"),
     ]
 
@@ -160,7 +160,7 @@ def company(ctx: Context) -> Any:
     )
 
 
-def _pairs(ctx: Context) -> html.Section:
+def _pairs(ctx: Context) -> Any:
     try:
         rows = ctx.session.frame(pairs(ctx)).to_dicts()
     except WithheldError:
@@ -264,6 +264,7 @@ def stock(ctx: Context, product: Row) -> Any:
 
 def _on_hand_card(ctx: Context, product: Row) -> html.Section:
     rows = ctx.session.frame(on_hand(ctx)).to_dicts()
+    known = rows or ctx.session.frame(products.snapshots()).item()
     whole = all(row["is_complete"] for row in rows)
     total = sum(row["quantity"] for row in rows)
     cells = (
@@ -277,7 +278,10 @@ def _on_hand_card(ctx: Context, product: Row) -> html.Section:
             None if whole else message(ctx.t("product.unsure"), ctx.t("product.unsure.words")),
             lines_table(ctx, cells, rows, f"{units(total)} {product['uom'] or ''}".strip())
             if rows
-            else html.P(ctx.t("product.on_hand.none"), className="hint"),
+            else html.P(
+                ctx.t("product.on_hand.none" if known else "product.on_hand.unknown"),
+                className="hint",
+            ),
         ],
         hint=ctx.t("product.on_hand.hint", day=ctx.day(ctx.period.last)),
         explain="product.on_hand",
@@ -290,7 +294,7 @@ def _moved_card(ctx: Context) -> html.Section:
         Cell("movement_type", lambda row: ctx.t(f"movement_type.{row['movement_type']}"), False),
         Cell("moves", lambda row: fmt.count(row["moves"])),
         Cell("quantity", lambda row: units(row["quantity"])),
-        Cell("net_quantity", lambda row: units(row["quantity_signed"])),
+        Cell("net_quantity", lambda row: fmt.count(row["quantity_signed"])),
         Cell("last_move", lambda row: ctx.day(row["last_date"])),
     )
     return card(

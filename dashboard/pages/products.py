@@ -7,7 +7,6 @@ import polars as pl
 from dash import html
 
 from dashboard.components.category_tree import category_card
-from dashboard.components.coverage import ENOUGH
 from dashboard.components.effects import effects_list, movers_list
 from dashboard.components.parts import card, empty_selection, message, nothing_sold
 from dashboard.components.ranking import ranking, ranks
@@ -20,6 +19,7 @@ from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
 from nkdash.kpis.model import Query
 from nkdash.kpis.price_mix import EFFECTS
+from nkdash.kpis.profit import ENOUGH
 from nkdash.kpis.registry import measure
 from nkdash.kpis.selection import ALL_FILTERS
 
@@ -31,10 +31,10 @@ CATALOG = Table(
     key="product_id",
     sort="-net_revenue",
     columns=(
-        Column("name", "text", 240, grows=True),
-        Column("sku", "text", 120),
+        Column("name", "text", 200, grows=True),
         Column("net_revenue", "money", 140),
         Column("share", "ratio", 80),
+        Column("sku", "text", 150),
         Column("items_sold", "count", 100),
         Column("average_selling_price", "money", 120),
         Column("list_price", "money", 120),
@@ -53,16 +53,16 @@ MOVERS = Table(
     key="product_id",
     sort="-revenue_change",
     columns=(
-        Column("name", "text", 240, grows=True),
-        Column("sku", "text", 120),
+        Column("name", "text", 200, grows=True),
         Column("revenue_change", "money", 140),
         Column("revenue_now", "money", 130),
         Column("revenue_base", "money", 130),
         Column("price_effect", "money", 120),
         Column("volume_effect", "money", 120),
         Column("mix_effect", "money", 120),
-        Column("units_now", "count", 100),
-        Column("units_base", "count", 100),
+        Column("units_now", "count", 110),
+        Column("units_base", "count", 110),
+        Column("sku", "text", 150),
         Column("category", "text", 130),
         Column("brand", "text", 130),
     ),
@@ -106,11 +106,14 @@ def changes(ctx: Context) -> Any:
             card(
                 ctx,
                 ctx.t("movers.effects"),
-                effects_list(ctx, {
+                effects_list(
+                    ctx,
+                    {
                         **totals,
                         "revenue_now": revenue.get("now") or 0,
                         "revenue_base": revenue.get("base") or 0,
-                    }),
+                    },
+                ),
                 hint=ctx.t(
                     "movers.effects.hint",
                     days=ctx.days(ctx.period),

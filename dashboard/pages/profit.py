@@ -341,7 +341,7 @@ def cost_change(ctx: Context, change: str) -> Any:
     return [
         html.P(head, className="drawer-head"),
         _facts(unit),
-        html.H3(ctx.t("costs.bill")),
+        html.H3(ctx.t("costs.bill"), className="facts-head"),
         _facts(bill),
         html.P(_odoo(ctx, "account.move", row["move_id"])),
     ]

@@ -32,7 +32,7 @@ SUMMARY = (
     "vendor_returns",
     "free_goods_value",
     "bills",
-    "products_bought",
+    "vendors",
 )
 UNIT_COSTS = ("cost_change_value", "cost_change", "average_unit_cost", "units_bought")
 BACK_AND_FREE = (

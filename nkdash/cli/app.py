@@ -8,6 +8,7 @@ from nkdash.cli.backup import backup
 from nkdash.cli.demo import demo
 from nkdash.cli.demo_lake import demo_lake
 from nkdash.cli.dictionary import dictionary
+from nkdash.cli.digest import digest
 from nkdash.cli.doctor import doctor
 from nkdash.cli.errors import Reported
 from nkdash.cli.health import ForMonitoring, health
@@ -46,4 +47,5 @@ app.command()(timings)
 app.command()(resume)
 app.command()(restatements)
 app.command()(kpi)
+app.command()(digest)
 app.add_typer(user, name="user")

@@ -50,6 +50,7 @@ def tell(message: str) -> None:
 def known_errors() -> tuple[type[Exception], ...]:
     """Errors whose words are meant for users. Imported late: only who fails pays for it."""
     from nkdash.backup.errors import BackupError
+    from nkdash.digest.figures import NotLoadedError
     from nkdash.home import HomeError
     from nkdash.kpis.model import KpiError
     from nkdash.lake import LakeWriteError, NotInLakeError, S3Error
@@ -65,6 +66,7 @@ def known_errors() -> tuple[type[Exception], ...]:
         KpiError,
         LakeWriteError,
         NotInLakeError,
+        NotLoadedError,
         OdooError,
         PortTaken,
         S3Error,

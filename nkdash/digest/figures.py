@@ -193,7 +193,7 @@ def _is_loaded(ask: Ask, period: Period) -> bool:
 
 def _one(ask: Ask, names: tuple[str, ...], chosen: Selection) -> Mapping[str, Any]:
     rows = ask(measure(names, chosen.now)).to_dicts()
-    return rows[0] if rows else dict.fromkeys(names)
+    return {name: rows[0][name] if rows else None for name in names}
 
 
 def _zero(name: str, value: Any) -> Any:

@@ -62,13 +62,15 @@ class Letter:
     def as_text(self) -> str:
         """For a terminal, and for mail programs that show no HTML."""
         blocks = [self.title, "\n".join(self.intro)]
-        blocks += ["\n".join([part.title, *_aligned(part.lines)]) for part in self.parts]
+        for part in self.parts:
+            heading = f"{part.title} ({part.hint})" if part.hint else part.title
+            blocks.append("\n".join([heading, *_aligned(part.lines)]))
         blocks.append("\n".join([self.look_title, *(f"- {line}" for line in self.look)]))
         return "\n\n".join([*blocks, f"{self.link_words}: {self.link}"]) + "\n"
 
     def as_html(self) -> str:
         """For mail: one column, styles in the elements, nothing fetched."""
-        return _template().render(letter=self, colours=COLOURS)
+        return str(_template().render(letter=self, colours=COLOURS))
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""

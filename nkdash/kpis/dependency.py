@@ -45,7 +45,7 @@ def measure(selection: Selection, kpis: tuple[Kpi, ...], by: tuple[str, ...]) ->
             f"it can by {', '.join((*flow.CALENDAR, *DIMENSIONS))}"
         )
     others = tuple(name for name in by if name != "vendor")
-    source, params = rows(selection, kpis, others, ignore=("vendor",))
+    source, params = rows(selection, (), (*others, "vendor"), ignore=("vendor",))
     chosen: dict[str, Any] = {k: v for k, v in selection.filters.items() if k == "vendor"}
     text = sql("dependency/measure").format(
         periods=periods(selection),

@@ -377,7 +377,7 @@ def used(text: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def abc(selection: Selection, how: Abc) -> str:
     """SQL of the products sold in the period with rank and class: columns company_id, product_id,
-    amount, rank, products, share_before, class. See ``day_params``.
+    amount, rank, products, before, total, class. See ``day_params``.
     """
     of, method = how.split("_")
     column = COLUMNS[selection.tax]["revenue" if of == "revenue" else "profit"]

@@ -49,8 +49,8 @@ KPIS = (
     Kpi(
         "top_products_share",
         "Share of the top 20%",
-        "The part of net revenue that the best-selling fifth of the products brings in, by revenue; "
-        "a part of a product counts as one more. The higher, the more hangs on a few.",
+        "The part of net revenue that the best-selling fifth of the products brings in, by "
+        "revenue; a part of a product counts as one more. The higher, the more hangs on a few.",
         "net revenue of the first 20 % of the products sold / net revenue of all products",
         ratio("sum({revenue}) FILTER (place <= ceil(0.2 * products))", "sum({revenue})"),
         Unit.RATIO,

@@ -1,6 +1,7 @@
 """Purchases: spend, what units cost, returns to vendors, free goods. By accounting date.
 
-From the lines of posted vendor bills, refunds and receipts; company currency, tax out.
+From posted vendor bills, refunds and receipts; company currency, tax out. The cheapest source that
+knows the filters and dimensions is taken: day x vendor, else day x vendor x category, else lines.
 """
 
 from collections.abc import Mapping
@@ -24,9 +25,8 @@ DIMENSIONS = {
     "product": "product_id",
 }
 FILTERS = ("vendor", "category", "brand", "principal", "product")
-# Goods that came in: no refunds, and of a bill not the lines that take something off.
-GOODS = "NOT is_refund AND product_id IS NOT NULL AND cost_unit_tax_ex IS NOT NULL"
-BEFORE = "sum(CAST(previous_cost_unit_tax_ex AS DOUBLE) * CAST(quantity AS DOUBLE))"
+# Measures that a bill has as a whole: it may hold several products.
+OF_BILLS = ("sum(bills)", "sum(refunds)")
 NOT_LOADED = "Days that are not loaded."
 
 
@@ -70,7 +70,7 @@ KPIS = (
         "Returns to vendors",
         "What vendors refunded.",
         "- sum of net_tax_ex of vendor refunds",
-        "coalesce(-sum(net_tax_ex) FILTER (is_refund), 0)",
+        "sum(returned_tax_ex)",
         Unit.MONEY,
         Good.DOWN,
     ),
@@ -79,10 +79,7 @@ KPIS = (
         "Return rate, vendors",
         "The part of what vendors billed that they refunded, by value.",
         "returns to vendors / (spend + returns to vendors)",
-        ratio(
-            "coalesce(-sum(net_tax_ex) FILTER (is_refund), 0)",
-            "sum(net_tax_ex) FILTER (NOT is_refund)",
-        ),
+        ratio("sum(returned_tax_ex)", "sum(billed_tax_ex)"),
         Unit.RATIO,
         Good.DOWN,
         Basis.NONE,
@@ -93,7 +90,7 @@ KPIS = (
         "Units bought",
         "Units of products on bills, free ones included. Refunded units are not taken off.",
         "sum of quantity of billed goods",
-        f"coalesce(sum(quantity) FILTER ({GOODS}), 0)",
+        "sum(goods_units)",
         Unit.COUNT,
         Good.NEITHER,
     ),
@@ -102,7 +99,7 @@ KPIS = (
         "Average unit cost",
         "What a unit cost, free ones included, with the discounts of its bill spread over it.",
         "cost of billed goods after discounts / units bought",
-        ratio(f"sum(cost_tax_ex) FILTER ({GOODS})", f"sum(quantity) FILTER ({GOODS})"),
+        ratio("sum(goods_cost_tax_ex)", "sum(goods_units)"),
         Unit.MONEY,
         Good.DOWN,
         Basis.TAX_EX,
@@ -114,7 +111,7 @@ KPIS = (
         "How much more or less the same units cost than by the bill before, of the same product "
         "and an earlier day. Products bought for the first time are no part of it.",
         "paid more / (quantity of those units x unit cost by the bill before)",
-        ratio("sum(cost_change_tax_ex)", BEFORE),
+        ratio("sum(cost_change_tax_ex)", "sum(previous_cost_tax_ex)"),
         Unit.RATIO,
         Good.DOWN,
         Basis.NONE,
@@ -136,7 +133,7 @@ KPIS = (
         "Units received free, at what the product cost by its last bill up to that day. A product "
         "whose cost is not known counts as nothing.",
         "sum of quantity of free items x cost as of the day",
-        "coalesce(sum(free_value_tax_ex), 0)",
+        "sum(free_value_tax_ex)",
         Unit.MONEY,
         Good.UP,
     ),
@@ -145,7 +142,7 @@ KPIS = (
         "Free units",
         "Units received free: price 0, or 100 % discount.",
         "sum of quantity of free items",
-        "coalesce(sum(quantity) FILTER (is_free_item), 0)",
+        "sum(free_units)",
         Unit.COUNT,
         Good.UP,
     ),
@@ -154,28 +151,28 @@ KPIS = (
         "Bills",
         "Vendor bills and receipts. Refunds are counted apart.",
         "documents that are no refund",
-        "count(DISTINCT move_id) FILTER (NOT is_refund)",
+        "sum(bills)",
     ),
     _number(
         "vendor_refunds",
         "Vendor refunds",
         "Documents in which vendors gave something back.",
         "documents that are a refund",
-        "count(DISTINCT move_id) FILTER (is_refund)",
+        "sum(refunds)",
     ),
     _number(
         "vendors",
         "Vendors",
         "Vendors who sent a bill.",
         "different vendors of bills",
-        "count(DISTINCT vendor_id) FILTER (NOT is_refund)",
+        "count(DISTINCT vendor_id) FILTER (billed_lines > 0)",
     ),
     _number(
         "products_bought",
         "Products bought",
         "Different products on bills, free ones included.",
         "different products of billed goods",
-        f"count(DISTINCT product_id) FILTER ({GOODS})",
+        "count(DISTINCT product_id) FILTER (is_goods)",
     ),
 )
 
@@ -196,18 +193,34 @@ def where(
 
 def rows(
     selection: Selection,
-    _kpis: tuple[Kpi, ...],
+    kpis: tuple[Kpi, ...],
     by: tuple[str, ...],
     *,
     ignore: tuple[str, ...] = (),
 ) -> tuple[str, dict[str, Any]]:
     """See flow.Source; without the filters to ``ignore``."""
-    wanted = [OF_PRODUCTS[name] for name in by if name in OF_PRODUCTS]
+    of_products = selection.has(*OF_PRODUCTS) or any(name in OF_PRODUCTS for name in by)
+    of_lines = selection.has("product") or "product" in by
+    of_lines = of_lines or any("product_id" in kpi.sql for kpi in kpis)
+    counted = any(kpi.sql in OF_BILLS for kpi in kpis)
+    if of_lines or (of_products and counted):
+        return _lines(selection, by, ignore)
+    table = "agg_purchases_category_daily" if of_products else "agg_purchases_daily"
+    condition, params = where(selection, products="s", ignore=ignore)
+    return sql("purchases/source").format(table=table, where=condition), params
+
+
+def _lines(
+    selection: Selection, by: tuple[str, ...], ignore: tuple[str, ...]
+) -> tuple[str, dict[str, Any]]:
+    """Bill lines; the first of a bill in each slice stands for the bill."""
+    columns = dict.fromkeys(
+        f"{'p' if name in OF_PRODUCTS else 's'}.{DIMENSIONS[name]}" for name in by
+    )
     condition, params = where(selection, ignore=ignore)
-    join = "\nLEFT JOIN dim_products AS p ON p.product_id = s.product_id"
-    text = sql("purchases/source").format(
-        columns="".join(f",\n    p.{column}" for column in dict.fromkeys(wanted)),
-        products=join if wanted or selection.has(*OF_PRODUCTS) else "",
+    text = sql("purchases/source_lines").format(
+        columns="".join(f",\n    {c}" for c in columns if c.startswith("p.")),
+        slice=", ".join(("s.move_id", *columns)),
         where=condition,
     )
     return text, params

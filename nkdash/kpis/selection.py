@@ -23,7 +23,7 @@ FILTERS = (
 )
 """Filters by record id, and ``source`` by name (pos, invoice)."""
 SALES_FILTERS = ("salesperson", "weekday", "hour")
-"""Filters that sales and payments alone know: who sold by invoice, weekdays (1 is Monday), hours."""
+"""Filters that sales and payments alone know: salespeople, weekdays (1 is Monday) and hours."""
 ALL_FILTERS = (*FILTERS, *SALES_FILTERS)
 
 Ids = tuple[int, ...] | tuple[str, ...]

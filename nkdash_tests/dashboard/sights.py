@@ -50,3 +50,8 @@ def places() -> tuple[Place, ...]:
 def fronts() -> tuple[Place, ...]:
     """The first tab of every page."""
     return tuple(place for place in places() if not place.tab)
+
+
+def tabs_of(page: Page) -> tuple[Place, ...]:
+    """Every tab of a page."""
+    return tuple(place for place in places() if place.page.name == page.name)

@@ -165,3 +165,32 @@ def test_orders_are_found_among_many_views(store: Store) -> None:
     assert [e.request for e in store.newest(5)] == ["r1"]
     assert len(store.newest(100, (VIEW,), user="sari")) == 30
     assert store.newest(100, (VIEW,), user="ayu") == []
+
+
+def test_admins_see_who_looked_at_what_and_nobody_else_does(chosen: Settings) -> None:
+    add_people(chosen, "bos")
+    server = serve(chosen)
+    sari, bos = client_of(server, "sari"), client_of(server, "bos")
+    visit(sari, f"{RANGE}&store=2")
+    sari.get(f"/export/products.csv{RANGE}")
+
+    def told(client: FlaskClient, kind: str, reader: str) -> str:
+        body = {
+            "output": "seen-lines.children",
+            "outputs": {"id": "seen-lines", "property": "children"},
+            "inputs": [
+                {"id": "seen-kind", "property": "value", "value": kind},
+                {"id": "seen-reader", "property": "value", "value": reader},
+            ],
+            "changedPropIds": [],
+        }
+        return str(client.post("/_dash-update-component", json=body).get_json())
+
+    assert f"/{RANGE}&store=2" in told(bos, "all", "*")
+    assert "products.csv" in told(bos, "files", "sari")
+    assert "products.csv" not in told(bos, "views", "sari")
+    assert RANGE not in told(bos, "all", "bos")
+    assert "may look, not load" in told(sari, "all", "*")
+    assert "seen-kind" in section(bos, "operations-log", path=None).get_data(as_text=True)
+    assert "seen-kind" not in section(sari, "operations-log", path=None).get_data(as_text=True)
+    assert Store(chosen.state_dir).readers() == ["bos", "sari"]

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from dashboard.sections import Page as Declared
 from nkdash_tests.dashboard.conftest import Open
-from nkdash_tests.dashboard.sights import Place, pages, places
+from nkdash_tests.dashboard.sights import pages, tabs_of
 
 pytestmark = pytest.mark.browser
 
@@ -38,10 +38,6 @@ def turn_dark(page: Page) -> None:
     """The other theme, without loading anything."""
     page.locator('[data-action="scheme"]').click()
     page.locator("html[data-mantine-color-scheme=dark]").wait_for()
-
-
-def tabs_of(declared: Declared) -> list[Place]:
-    return [place for place in places() if place.page.name == declared.name]
 
 
 @pytest.mark.parametrize("width", [1440, 390])

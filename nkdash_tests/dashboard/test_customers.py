@@ -9,7 +9,7 @@ import pytest
 
 from dashboard import tables
 from dashboard.components.segments import AREAS
-from dashboard.context import Context
+from dashboard.context import Context, open_context
 from dashboard.data import customers as data_of
 from dashboard.data.scope import Scope
 from dashboard.data.session import Data
@@ -48,7 +48,7 @@ def test_a_product_filter_leaves_the_lines_of_the_product(look: Look, shop: Shop
 
 def test_the_top_customers_have_what_they_spent(look: Look, shop: Shop) -> None:
     spent = lines(shop).group_by("customer_id").agg(pl.col("revenue_tax_in").sum())
-    with look(f"?{RANGE}") as ctx:
+    with look(f"?{RANGE}&source=pos") as ctx:
         rows = ctx.session.frame(tables.whole(ctx, customers.TOP, "")).to_dicts()
         shown, total = tables.block(ctx, customers.TOP, 0, 10, "", {})
     assert {r["customer_id"]: r["net_revenue"] for r in rows} == dict(spent.iter_rows())
@@ -57,14 +57,14 @@ def test_the_top_customers_have_what_they_spent(look: Look, shop: Shop) -> None:
     )
     assert sum(r["share"] for r in rows) == pytest.approx(1)
     assert total == len(rows)
-    assert shown[0]["href"] == f"/?{RANGE}&customer={rows[0]['customer_id']}"
+    assert shown[0]["href"] == f"/?{RANGE}&customer={rows[0]['customer_id']}&source=pos"
 
 
 def test_segments_hold_every_customer_once(look: Look) -> None:
     with look("") as ctx:
         frame = ctx.session.frame(data_of.segments(ctx.selection))
         everybody = ctx.session.frame(data_of.members(ctx.selection, ""))
-    assert frame.get_column("customers").sum() == everybody.height == 2
+    assert frame.get_column("customers").sum() == everybody.height >= 2
     assert frame.get_column("net_revenue").sum() == everybody.get_column("net_revenue").sum()
     segment = frame.get_column("segment").to_list()[0]
     with look(f"?metric={segment}") as ctx:
@@ -131,7 +131,7 @@ def test_a_pair_leads_to_those_who_buy_both(look: Look) -> None:
         shown, total = tables.block(ctx, customers.PAIRS, 0, 5, "-lift", {})
         lifts = ctx.session.frame(customers.PAIRS.query(ctx)).get_column("lift")
     assert total == len(lifts) > 0
-    assert shown[0]["lift"] == f"{lifts.max():.2f}"
+    assert float(shown[0]["lift"]) == pytest.approx(max(lifts.to_list()), abs=0.005)
     assert shown[0]["href"].startswith("/customers?product=")
 
 
@@ -165,10 +165,8 @@ def test_one_customer_has_a_card_with_the_ways_on(look: Look) -> None:
 def test_names_appear_to_those_only_who_may_see_them(
     published: Settings, data: Data, language: str
 ) -> None:
-    from dashboard.context import open_context
-
     def names(scope: Scope) -> set[str]:
-        state = parse(f"?{RANGE}")
+        state = parse(f"?{RANGE}&source=pos")
         with open_context(
             published, data.seen_by(scope), texts(language), "/customers", state
         ) as ctx:
@@ -182,10 +180,9 @@ def test_names_appear_to_those_only_who_may_see_them(
 def test_who_sees_some_stores_sees_them_as_new_who_began_there(
     published: Settings, data: Data, shop: Shop
 ) -> None:
-    from dashboard.context import open_context
-
+    went_out = pl.col("line_kind").is_in(["sale", "free", "service"])
     first = (
-        shop.sales.filter(pl.col("customer_id").is_not_null(), pl.col("company_id") == 1)
+        shop.sales.filter(went_out, pl.col("customer_id").is_not_null(), pl.col("company_id") == 1)
         .sort("ordered_at_local")
         .unique("customer_id", keep="first", maintain_order=True)
     )

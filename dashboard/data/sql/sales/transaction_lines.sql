@@ -1,5 +1,6 @@
 SELECT
     s.line_id,
+    s.product_id,
     p.sku,
     coalesce(p.name, 'Product ' || s.product_id) AS name,
     s.line_kind,

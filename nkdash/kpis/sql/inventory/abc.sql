@@ -1,12 +1,13 @@
--- Every storable product sold in the period with its rank, the share of those before it and its class
--- (A, B or C), by company over all products, whatever the filters.
+-- Every storable product sold in the period with its rank, what those before it and all have, and its
+-- class (A, B or C): by company over all products, whatever the filters.
 SELECT
     company_id,
     product_id,
     amount,
     rank,
     products,
-    before / nullif(total, 0) AS share_before,
+    before,
+    total,
     CASE
         WHEN {method} = 'rank' AND (rank - 1) * 10 < products * 2 THEN 'A'
         WHEN {method} = 'rank' AND (rank - 1) * 10 < products * 5 THEN 'B'

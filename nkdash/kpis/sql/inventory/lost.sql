@@ -86,9 +86,11 @@ SELECT
     '{period}' AS period,
     w.company_id,
     w.product_id,
-    w.lost_days,
-    w.lost_days * coalesce(s.items, 0) / nullif(d.days - w.empty_days, 0) AS lost_units,
-    w.lost_days * coalesce(s.revenue, 0) / nullif(d.days - w.empty_days, 0) AS lost_revenue
+    sum(w.lost_days) AS lost_days,
+    -- Of a weekday that was never in stock nothing is known, and nothing is claimed.
+    sum(w.lost_days * coalesce(CAST(s.items AS DOUBLE), 0) / nullif(d.days - w.empty_days, 0))
+        AS lost_units,
+    sum(w.lost_days * coalesce(s.revenue, 0) / nullif(d.days - w.empty_days, 0)) AS lost_revenue
 FROM by_weekday AS w
 JOIN stocked AS d USING (company_id, product_id, weekday)
 LEFT JOIN sold AS s USING (company_id, product_id, weekday)
@@ -99,3 +101,4 @@ WHERE w.lost_days > 0
         SELECT count(*) FROM data_coverage
         WHERE fact_table = 'fact_inventory_moves' AND date BETWEEN {first} - 56 AND {last}
     ) = {last} - {first} + 57
+GROUP BY w.company_id, w.product_id

@@ -1,4 +1,4 @@
--- One line of a vendor bill, refund or receipt.
-SELECT s.*{columns}
-FROM fact_purchases_costed AS s{products}
+-- One row a day, company and vendor; with product dimensions one for each category and brand too.
+SELECT s.*
+FROM {table} AS s
 WHERE {where}

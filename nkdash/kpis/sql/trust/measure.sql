@@ -25,8 +25,9 @@ source AS (
     SELECT
         e.*,
         c.complete_to,
-        coalesce(held.rows, held.fact_rows) IS NOT NULL AS is_loaded,
-        coalesce(held.verdict = 'differs', false) AS differs{unexplained}
+        coalesce(held.verdict = 'differs', false) AS differs,
+        -- Of a day in quarantine there may be no rows, but it was loaded.
+        differs OR coalesce(held.rows, held.fact_rows) IS NOT NULL AS is_loaded{unexplained}
     FROM expected AS e
     LEFT JOIN data_coverage AS held ON held.dataset = e.dataset AND held.date = e.date
     LEFT JOIN complete_to AS c ON c.period = e.period AND c.dataset = e.dataset{variance}
