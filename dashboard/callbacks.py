@@ -363,7 +363,12 @@ def _guarded(
         return message(t("withheld.title"), t("withheld.words"))
     except duckdb.Error as error:
         log.exception("a query failed")
-        return message(t("error.query"), str(error).splitlines()[0], sort="problem")
+        return message(
+            t("error.query"),
+            str(error).splitlines()[0],
+            remedy=t("error.query.remedy"),
+            sort="problem",
+        )
     except Exception:
         log.exception("a section failed")
         return message(t("error.inside"), t("error.inside.words"), sort="problem")

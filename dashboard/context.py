@@ -1,6 +1,6 @@
 """What a section needs to draw itself: the state, resolved against one version of the warehouse."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -160,13 +160,28 @@ class Context:
             return self.t("weekdays").split()[record - 1]
         if kind == "hour":
             return f"{record:02d}:00"
-        known = self.names.names.get(kind)
-        if known is None or (kind == "vendor" and record not in known):
-            # Vendors of goods are kept; those who bill only services are partners like customers.
-            people = "customer" if kind == "vendor" else kind
-            rows = self.session.frame(queries.names(people, (record,))).to_dicts()
-            known = {row["id"]: row["name"] for row in rows}
-        return known.get(record, f"#{record}")
+        self.look_up(kind, (record,))
+        kept = self.names.names.get(kind, {})
+        return kept.get(record) or self._found.get((kind, record), f"#{record}")
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, int], str]:
+        return {}
+
+    def look_up(self, kind: str, records: Iterable[int | str | None]) -> None:
+        """Have the names of records that are too many to be kept, so that ``label`` need not ask
+        for each."""
+        kept = self.names.names.get(kind, {})
+        # Vendors of goods are kept; those who bill only services are partners like customers.
+        if kept and kind != "vendor":
+            return
+        new = {i for i in records if isinstance(i, int) and i not in kept}
+        new -= {i for of, i in self._found if of == kind}
+        if new:
+            asked = queries.names("customer" if kind == "vendor" else kind, tuple(sorted(new)))
+            rows = self.session.frame(asked).to_dicts()
+            self._found.update({(kind, i): f"#{i}" for i in new})
+            self._found.update({(kind, row["id"]): row["name"] for row in rows})
 
 
 @contextmanager

@@ -7,11 +7,15 @@ from dash import html
 from dashboard.components.parts import attributes, icon
 from dashboard.context import Context
 from dashboard.odoo import record_url
+from nkdash.kpis.selection import SALES_FILTERS
 
 
 def product_href(ctx: Context, product: int) -> str:
-    """The page of one product."""
-    return ctx.href(ctx.state.with_(product=(product,), tab="", sort="", metric=""), "/product")
+    """The page of one product; filters that only sales know stay behind, since it has stock too."""
+    state = ctx.state.with_(
+        product=(product,), tab="", sort="", metric="", **dict.fromkeys(SALES_FILTERS, ())
+    )
+    return ctx.href(state, "/product")
 
 
 def odoo_link(ctx: Context, model: str, record: int | None, words: str) -> Any:

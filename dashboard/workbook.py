@@ -22,7 +22,13 @@ MOST_ROWS = 1_048_575
 ROWS, SHEET, FILE, WRITTEN = "rows.parquet", "sheet.json", "table.xlsx", "written.json"
 SLICE = 5_000
 _WIDTHS = {"text": 28, "moment": 18, "day": 12, "flag": 10}
-_PLAIN = {"count": "#,##0.##", "decimal": "#,##0.00", "ratio": "0.0%", "change": "+0.0%;-0.0%;0.0%", "days": "#,##0.0"}
+_PLAIN = {
+    "count": "#,##0.##",
+    "decimal": "#,##0.00",
+    "ratio": "0.0%",
+    "change": "+0.0%;-0.0%;0.0%",
+    "days": "#,##0.0",
+}
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,7 @@
     if (link.target === "_blank" || link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
     event.preventDefault();
     set("explain", { opened: false });
+    set("lines", { opened: false });
     navigate(link.pathname + link.search);
   });
 

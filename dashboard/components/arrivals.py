@@ -8,10 +8,9 @@ from dash import dcc, html
 
 from dashboard import charts
 from dashboard.components.parts import card
-from dashboard.components.trend import buckets
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
-from nkdash.kpis.periods import Grain, Period, trend_grain
+from nkdash.kpis.periods import Grain, Period, buckets, trend_grain
 from nkdash.kpis.registry import kpi
 
 PARTS = (("returning_customers", "token:line-strong"), ("new_customers", "token:accent"))

@@ -9,10 +9,9 @@ from dash import dcc, html
 
 from dashboard import charts
 from dashboard.components.parts import card
-from dashboard.components.trend import buckets
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
-from nkdash.kpis.periods import Period, trend_grain
+from nkdash.kpis.periods import Period, buckets, trend_grain
 
 PRICE = "average_selling_price"
 Costs = Sequence[tuple[date, float]]

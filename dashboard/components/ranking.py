@@ -55,6 +55,8 @@ def ranking(
     rest = order[len(top) :]
     total = sum(of.now.values())
     longest = max((abs(v) for _, v in top), default=0.0) or 1.0
+    if label is None:
+        ctx.look_up(kind, of.now.keys() & {key for key, _ in top})
     rows = [
         _row(
             ctx,

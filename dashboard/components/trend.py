@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -14,7 +14,7 @@ from dashboard.components.tiles import tax_words
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Kpi
-from nkdash.kpis.periods import Grain, Period, trend_grain
+from nkdash.kpis.periods import Grain, Period, buckets, trend_grain
 
 
 def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame, *, wide: bool = True) -> html.Section:
@@ -71,24 +71,6 @@ def points(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> list[charts.Point]:
     by_bucket = {(r["period"], r["bucket"]): r[kpi.name] for r in rows}
     grain = trend_grain(ctx.state.grain, ctx.period)
     return [_point(ctx, kpi, bucket, grain, by_bucket) for bucket in buckets(ctx.period, grain)]
-
-
-def buckets(period: Period, grain: Grain) -> list[Period]:
-    """The days, weeks (from Monday) or months of a period, clipped to it."""
-    found: list[Period] = []
-    first = period.first
-    while first <= period.last:
-        match grain:
-            case Grain.WEEK:
-                last = first + timedelta(days=6 - first.weekday())
-            case Grain.MONTH:
-                last = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-                last -= timedelta(days=1)
-            case _:
-                last = first
-        found.append(Period(first, min(last, period.last)))
-        first = last + timedelta(days=1)
-    return found
 
 
 def _point(

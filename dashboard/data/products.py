@@ -30,11 +30,9 @@ def catalog(selection: Selection, coverage: float) -> Query:
     lines = selection.has(*FINE_FILTERS, "store", "source")
     source = sql("products/source_lines" if lines else "products/source_daily")
     columns = COLUMNS[selection.tax]
-    # A join of a million rows that no filter asks for costs more than all the rest.
-    join = sql("products/filed") if selection.has(*FILED) else ""
     listed = "".join(f" AND {term}" for kind, term in LISTED.items() if selection.has(kind))
     text = sql("products/catalog").format(
-        source=source.format(where=condition, join=join, **columns), listed=listed
+        source=source.format(where=condition, join=_filed(selection), **columns), listed=listed
     )
     return Query(text, {**params, "coverage": coverage})
 
@@ -97,7 +95,15 @@ def pairs(product: int, companies: tuple[int, ...]) -> Query:
 def lines(selection: Selection) -> Query:
     """One row a transaction of the period with its lines of the chosen products added up."""
     condition, params = where(selection.now, product="p", own=True)
-    return Query(sql("products/lines").format(where=condition, **COLUMNS[selection.tax]), params)
+    text = sql("products/lines").format(
+        where=condition, join=_filed(selection), **COLUMNS[selection.tax]
+    )
+    return Query(text, params)
+
+
+def _filed(selection: Selection) -> str:
+    # A join of a million rows that no filter asks for costs more than all the rest.
+    return sql("products/filed") if selection.has(*FILED) else ""
 
 
 def _of(product: int, companies: tuple[int, ...], period: Period) -> dict[str, object]:

@@ -79,8 +79,7 @@ class Session:
             if not self._scope.is_whole:
                 self._narrow(query.sql)
             params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-            # A relation of DuckDB's would bind the question twice.
-            answer = self._cursor.execute(query.sql, params).to_arrow_table()
+            answer = self._cursor.sql(query.sql, params=params).to_arrow_table()
             kept = pl.DataFrame(pl.from_arrow(answer))
             self._cache.put(self.version, key, kept, int(kept.estimated_size()) + 1024)
         return kept

@@ -19,7 +19,7 @@ from dashboard.components.parts import (
 )
 from dashboard.components.segments import segment_map, segment_table
 from dashboard.components.tiles import tiles
-from dashboard.components.trend import buckets, trend_card
+from dashboard.components.trend import trend_card
 from dashboard.context import Context
 from dashboard.data import customers, queries
 from dashboard.odoo import record_url
@@ -27,7 +27,7 @@ from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Query, Unit
-from nkdash.kpis.periods import Period, trend_grain
+from nkdash.kpis.periods import Period, buckets, trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
 from nkdash.kpis.selection import ALL_FILTERS
 

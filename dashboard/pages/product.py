@@ -25,7 +25,6 @@ from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
 from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
-from nkdash.kpis.selection import ALL_FILTERS
 
 OF_SALES = (
     "net_revenue",
@@ -35,6 +34,9 @@ OF_SALES = (
 )
 OF_PROFIT = ("gross_profit", "gross_margin", "cost_coverage")
 OF_STOCK = ("on_hand", "stock_cover")
+OF_RETURNS = ("items_returned", "return_rate_units")
+"""In the place of stock, where none is kept of it or the reader may not see it."""
+
 CHARTED = (*OF_SALES, *OF_PROFIT[:2])
 KEYS = ["period", "bucket", "is_total"]
 MOVES = Table(
@@ -96,8 +98,21 @@ def _of_one(draw: Callable[[Context, Row], Any]) -> Callable[[Context], Any]:
 
 
 def _head(ctx: Context, product: Row) -> html.Section:
-    found = ctx.session.frame(_vendors(ctx)).to_dicts()
+    found = _seen(ctx, _vendors(ctx))
     return product_head(ctx, product, found[0]["vendor_id"] if found else None)
+
+
+def _seen(ctx: Context, query: Query) -> list[Row] | None:
+    """The rows, or None where the reader may not see them: the rest of the page he may."""
+    try:
+        return ctx.session.frame(query).to_dicts()
+    except WithheldError:
+        return None
+
+
+def _withheld(ctx: Context, what: str) -> html.Section:
+    words = html.P(ctx.t("withheld.title"), className="hint")
+    return card(ctx, ctx.t(f"product.{what}"), words)
 
 
 def _vendors(ctx: Context) -> Query:
@@ -107,23 +122,28 @@ def _vendors(ctx: Context) -> Query:
 def headline(ctx: Context, product: Row) -> Any:
     """Who it is, its figures, and the trend of the chosen one."""
     grain = trend_grain(ctx.state.grain, ctx.period)
-    sold = ctx.session.frame(trend(OF_SALES, ctx.selection, grain))
+    sold = ctx.session.frame(trend((*OF_SALES, *OF_RETURNS), ctx.selection, grain))
     earned = veiled(ctx, ctx.session.frame(trend(OF_PROFIT, ctx.selection, grain)))
-    held = ctx.session.frame(measure(OF_STOCK, ctx.selection)).with_columns(
-        bucket=pl.lit(None, pl.Date), is_total=pl.lit(True)
-    )
+    parts = [earned]
+    held = _seen(ctx, measure(OF_STOCK, ctx.selection))
+    if held:
+        parts.append(
+            pl.DataFrame(held, infer_schema_length=None).with_columns(
+                bucket=pl.lit(None, pl.Date), is_total=pl.lit(True)
+            )
+        )
     frame = sold
-    for other in (earned, held):
-        frame = frame.join(other, on=KEYS, how="full", coalesce=True, nulls_equal=True)
+    for part in parts:
+        frame = frame.join(part, on=KEYS, how="full", coalesce=True, nulls_equal=True)
     # The days are loaded: without a line nothing was sold, though something may be on hand.
     frame = frame.sort(KEYS, nulls_last=True).with_columns(
         pl.when("is_total").then(pl.col(name).fill_null(0)).otherwise(name).alias(name)
-        for name in ("net_revenue", "net_items")
+        for name in ("net_revenue", "net_items", "items_returned")
     )
-    chosen = ctx.state.metric if ctx.state.metric in CHARTED else CHARTED[0]
+    chosen = ctx.state.metric if ctx.state.metric in (*CHARTED, *OF_RETURNS) else CHARTED[0]
     return [
         _head(ctx, product),
-        tiles(ctx, (*CHARTED, *OF_STOCK), frame, chosen),
+        tiles(ctx, (*CHARTED, *(OF_STOCK if held else OF_RETURNS)), frame, chosen),
         html.Div(trend_card(ctx, kpi(chosen), frame), className="grid"),
     ]
 
@@ -161,10 +181,9 @@ def company(ctx: Context) -> Any:
 
 
 def _pairs(ctx: Context) -> Any:
-    try:
-        rows = ctx.session.frame(pairs(ctx)).to_dicts()
-    except WithheldError:
-        return message(ctx.t("product.pairs"), ctx.t("withheld.words"))
+    rows = _seen(ctx, pairs(ctx))
+    if rows is None:
+        return _withheld(ctx, "pairs")
     cells = (
         Cell("name", lambda row: _link(ctx, row), is_number=False),
         Cell("baskets_both", lambda row: fmt.count(row["baskets_both"])),
@@ -197,17 +216,19 @@ def prices(ctx: Context, product: Row) -> Any:
     """What it was sold for, what it cost, and from whom it comes."""
     grain = trend_grain(ctx.state.grain, ctx.period)
     sold = ctx.session.frame(trend(OF_SALES, ctx.selection, grain))
-    events = ctx.session.frame(costs(ctx))
+    events = _seen(ctx, costs(ctx)) or []
     listed = None if product["list_price"] is None else float(product["list_price"])
-    steps = [(day, float(cost)) for day, cost in events.select("date", "cost").iter_rows()]
+    steps = [(event["date"], float(event["cost"])) for event in events]
     return [
         _head(ctx, product),
         html.Div([price_card(ctx, sold, steps, listed), _vendor_card(ctx)], className="grid"),
     ]
 
 
-def _vendor_card(ctx: Context) -> html.Section:
-    rows = ctx.session.frame(_vendors(ctx)).to_dicts()
+def _vendor_card(ctx: Context) -> Any:
+    rows = _seen(ctx, _vendors(ctx))
+    if rows is None:
+        return _withheld(ctx, "vendors")
 
     def vendor(row: Row) -> html.A:
         href = ctx.href(ctx.state.with_(product=(), vendor=(row["vendor_id"],)), "/products")
@@ -262,8 +283,10 @@ def stock(ctx: Context, product: Row) -> Any:
     ]
 
 
-def _on_hand_card(ctx: Context, product: Row) -> html.Section:
-    rows = ctx.session.frame(on_hand(ctx)).to_dicts()
+def _on_hand_card(ctx: Context, product: Row) -> Any:
+    rows = _seen(ctx, on_hand(ctx))
+    if rows is None:
+        return _withheld(ctx, "on_hand")
     known = rows or ctx.session.frame(products.snapshots()).item()
     whole = all(row["is_complete"] for row in rows)
     total = sum(row["quantity"] for row in rows)
@@ -288,8 +311,10 @@ def _on_hand_card(ctx: Context, product: Row) -> html.Section:
     )
 
 
-def _moved_card(ctx: Context) -> html.Section:
-    rows = ctx.session.frame(moved(ctx)).to_dicts()
+def _moved_card(ctx: Context) -> Any:
+    rows = _seen(ctx, moved(ctx))
+    if rows is None:
+        return _withheld(ctx, "moved")
     cells = (
         Cell("movement_type", lambda row: ctx.t(f"movement_type.{row['movement_type']}"), False),
         Cell("moves", lambda row: fmt.count(row["moves"])),
@@ -333,6 +358,5 @@ def page() -> Page:
             "on_hand": on_hand,
             "moved": moved,
         },
-        filters=ALL_FILTERS,
         in_nav=False,
     )

@@ -171,7 +171,7 @@ def dependencies(ctx: Context) -> Any:
     )
 
 
-def _dependency(ctx: Context, kind: str, rows: list[Row]) -> html.Table:
+def _dependency(ctx: Context, kind: str, rows: list[Row]) -> html.Div:
     cells = (
         Cell(kind, lambda row: ctx.label(kind, row[kind]), is_number=False),
         Cell("largest_vendor", lambda row: _vendor(ctx, row), is_number=False),
@@ -179,7 +179,7 @@ def _dependency(ctx: Context, kind: str, rows: list[Row]) -> html.Table:
         Cell("vendors", lambda row: fmt.count(row["vendors"])),
         Cell("spend", lambda row: fmt.money_short(row["spend"], ctx.currency)),
     )
-    return lines_table(ctx, cells, rows)
+    return html.Div(lines_table(ctx, cells, rows), className="depends")
 
 
 def _vendor(ctx: Context, row: Row) -> Any:
@@ -190,7 +190,7 @@ def _vendor(ctx: Context, row: Row) -> Any:
 
 def _share(share: float) -> html.Span:
     bar = html.Span(style={"width": f"{min(share, 1) * 100:.1f}%"})
-    return html.Span([html.Span(bar, className="share-bar"), fmt.percent(share)], className="share")
+    return html.Span([fmt.percent(share), html.Span(bar, className="share-bar")], className="share")
 
 
 def _money(ctx: Context, name: str) -> Callable[[Row], str]:
@@ -295,7 +295,7 @@ VENDORS = Table(
         Column("bills", "count", 80),
         Column("products_bought", "count", 100),
         Column("units_bought", "count", 100),
-        Column("cost_change", "change", 105),
+        Column("cost_change", "change", 130),
         Column("cost_change_value", "money", 120),
         Column("vendor_returns", "money", 120),
         Column("free_goods_value", "money", 120),

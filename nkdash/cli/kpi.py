@@ -133,7 +133,9 @@ def read_filters(texts: Iterable[str], name: str, family: "Family") -> dict[str,
 
 def answer(ask: "Ask", asked: "Kpi", chosen: "Selection", by: Sequence[str]) -> "pl.DataFrame":
     """A row for each value of ``by``: the ids, their names, the figure, and with a base that of
-    the base (``<name>_base``) and the ``change`` as a ratio. Raises KpiError, duckdb.Error.
+    the base (``<name>_base``) and the ``change``: a ratio, of ratios their difference.
+
+    Raises KpiError, duckdb.Error.
     """
     import polars as pl
 
@@ -153,7 +155,9 @@ def answer(ask: "Ask", asked: "Kpi", chosen: "Selection", by: Sequence[str]) -> 
         else:
             now = pl.concat([now, base], how="horizontal")
         pairs = now.select(name, f"{name}_base").iter_rows()
-        changes = [None if isinstance(n, date) else fmt.change(n, b) for n, b in pairs]
+        changes = [
+            None if isinstance(n, date) else fmt.change_of(asked.unit, n, b) for n, b in pairs
+        ]
         now = now.with_columns(pl.Series("change", changes, dtype=pl.Float64))
     columns: list[pl.Expr | pl.Series] = []
     for kind in by:
@@ -210,7 +214,7 @@ def _text(asked: "Kpi", column: str, value: Any, currency: "Currency") -> Any:
     from nkdash.kpis import format as fmt
 
     if column == "change":
-        return fmt.signed_percent(value)
+        return fmt.signed_change(asked.unit, value)
     if column in (asked.name, f"{asked.name}_base"):
         return fmt.figure(asked.unit, value, currency)
     return value

@@ -32,7 +32,9 @@ class NotLoadedError(Exception):
 
 @dataclass(frozen=True)
 class Figure:
-    """One KPI of the day and of its base; ``change`` is a ratio, None without a base."""
+    """One KPI of the day and of its base; ``change`` is a ratio, of ratios their
+    difference; None without a base.
+    """
 
     kpi: str
     value: Any
@@ -138,7 +140,7 @@ def figures(ask: Ask, names: tuple[str, ...], chosen: Selection) -> tuple[Figure
     found = {row["period"]: row for row in frame.to_dicts()}
     now, base = found.get("now", {}), found.get("base", {})
     return tuple(
-        Figure(name, _zero(name, now.get(name)), base.get(name), fmt.change(now.get(name), b))
+        Figure(name, _zero(name, now.get(name)), b, _change(name, now.get(name), b))
         for name in names
         for b in [base.get(name)]
     )
@@ -199,6 +201,10 @@ def _one(ask: Ask, names: tuple[str, ...], chosen: Selection) -> Mapping[str, An
 def _zero(name: str, value: Any) -> Any:
     # The day is loaded, so a sum over no rows is a true zero.
     return 0 if value is None and kpis()[name].additive else value
+
+
+def _change(name: str, now: Any, base: Any) -> float | None:
+    return fmt.change_of(kpis()[name].unit, now, base)
 
 
 def _left_out(known: Companies, ids: Sequence[int]) -> tuple[str, ...]:

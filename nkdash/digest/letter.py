@@ -194,7 +194,7 @@ def write(digest: Digest, settings: Settings) -> Letter:
 def _figure(t: Texts, digest: Digest, figure: Figure) -> Line:
     asked = kpi(figure.kpi)
     value = fmt.figure(asked.unit, figure.value, digest.currency)
-    change = fmt.signed_percent(figure.change)
+    change = fmt.signed_change(asked.unit, figure.change)
     return Line(title_of(t.language, figure.kpi), value, change, _mood(figure.change, asked.good))
 
 
@@ -208,8 +208,7 @@ def _stores(t: Texts, digest: Digest) -> Iterable[Line]:
 
 
 def _mover(digest: Digest, moved: Named) -> Line:
-    sign = "+" if moved.difference > 0 else ""
-    value = sign + fmt.money(moved.difference, digest.currency)
+    value = fmt.money_signed(moved.difference, digest.currency)
     mood: Mood = "better" if moved.difference > 0 else "worse"
     return Line(moved.name, value, fmt.signed_percent(moved.change), mood)
 

@@ -14,6 +14,8 @@ DIMENSIONS = {
     "cashier": "cashier_id",
     "method": "payment_method_id",
 }
+OF_A_DAY = frozenset({"store", "cashier", "method", "weekday"})
+"""Filters that payments added up by day know; ``source`` and ``salesperson`` none of them do."""
 KPIS = (
     Kpi(
         "payments",
@@ -35,7 +37,8 @@ def rows(
 ) -> tuple[str, dict[str, Any]]:
     """See flow.Source. A product filter means every payment of receipts that hold one."""
     condition, params = where(selection, payments=True, own=True)
-    return sql("payments/source").format(where=condition), params
+    name = "source_daily" if selection.filters.keys() <= OF_A_DAY else "source"
+    return sql(f"payments/{name}").format(where=condition), params
 
 
 def family() -> Family:

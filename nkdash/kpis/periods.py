@@ -114,3 +114,21 @@ def trend_grain(grain: Grain, period: Period) -> Grain:
     if period.days <= 92:
         return Grain.DAY
     return Grain.WEEK if period.days <= 400 else Grain.MONTH
+
+
+def buckets(period: Period, grain: Grain) -> list[Period]:
+    """The days, weeks (from Monday) or months of a period, clipped to it."""
+    found: list[Period] = []
+    first = period.first
+    while first <= period.last:
+        match grain:
+            case Grain.WEEK:
+                last = first + timedelta(days=6 - first.weekday())
+            case Grain.MONTH:
+                last = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+                last -= timedelta(days=1)
+            case _:
+                last = first
+        found.append(Period(first, min(last, period.last)))
+        first = last + timedelta(days=1)
+    return found

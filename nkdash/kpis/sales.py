@@ -26,8 +26,11 @@ FINE_FILTERS = ("method", *PEOPLE, "hour")
 FILED = ("category", "brand", "principal")
 PRODUCT_FILTERS = ("category", "brand", "principal", "vendor", "product")
 SLICED_FILTERS = ("category", "brand", "principal", "cashier", "salesperson", "method")
-SLICED_DIMENSIONS = ("root_category", "brand", "principal", "cashier", "salesperson")
-"""What agg_sales_slice_daily tells of one at a time, as a filter and as a dimension."""
+SLICED_DIMENSIONS = {
+    "category": "own_category",
+    **{kind: kind for kind in ("root_category", "brand", "principal", "cashier", "salesperson")},
+}
+"""What agg_sales_slice_daily tells of one at a time: filters, and dimensions with their kind."""
 OF_A_DAY = ("store", "source", "weekday")
 DIMENSIONS = {
     "company": "company_id",
@@ -282,6 +285,8 @@ def _slice(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, An
     [kind] = {*kinds, *told}
     if (kinds and kind not in SLICED_FILTERS) or (told and kind not in SLICED_DIMENSIONS):
         return None
+    if kinds and told and kind == "category":
+        return None
     known = {k: ids for k, ids in selection.filters.items() if k in OF_A_DAY}
     condition, params = where(replace(selection, filters=known), own=True)
     if kinds:
@@ -291,7 +296,8 @@ def _slice(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, An
         condition += f"\n    AND s.id = ${kind}"
         params[kind] = ids[0]
     column = f",\n    s.id AS {DIMENSIONS[kind]}" if told else ""
-    text = sql("sales/source_slice").format(where=condition, kind=kind, column=column)
+    name = kind if kinds else SLICED_DIMENSIONS[kind]
+    text = sql("sales/source_slice").format(where=condition, kind=name, column=column)
     return text, params
 
 

@@ -49,6 +49,8 @@ LOCATIONS: dict[int, tuple[str, str, str, int | None]] = {
 }
 STORE_STOCK = {1: KEMANG, 2: BANDARA, 3: ORCHARD}
 STORABLE = (1, 2, 3, 4, 7, 8)
+# Company, product, units that are still to come.
+ON_ORDER = [(1, 1, 10), (1, 1, 6), (1, 4, 500), (2, 2, 3)]
 # What a store is topped up to every Monday, as far as the central warehouse has it.
 TARGETS = {
     KEMANG: {1: 18, 2: 18, 3: 15, 4: 18, 7: 12},
@@ -438,6 +440,19 @@ def dimension_rows() -> dict[str, list[dict[str, Any]]]:
                 "active": True,
             }
             for i, (name, rate, use) in TAXES.items()
+        ],
+        "dim_open_purchase_lines": [
+            {
+                "purchase_line_id": n,
+                "purchase_order_id": 500 + n,
+                "company_id": company,
+                "vendor_id": PARAGON,
+                "product_id": product,
+                "ordered": Decimal(quantity),
+                "on_order": Decimal(quantity),
+                "expected_at": datetime(2026, 11, 25 + n),
+            }
+            for n, (company, product, quantity) in enumerate(ON_ORDER)
         ],
         "dim_users": [{"user_id": i, "name": name, "active": True} for i, name in USERS.items()],
         "dim_lots": [{"lot_id": 1, "name": "LOT-2026-09", "product_id": 1, "company_id": 1}],

@@ -33,6 +33,7 @@ from nkdash.dimensions import (
     employees,
     locations,
     lots,
+    open_purchase_lines,
     partners,
     payment_methods,
     pos_configs,
@@ -70,6 +71,9 @@ PRODUCTS = {
     7: ("Masker Lama", 3, 1, "product", "35000"),
     8: ("Sunscreen SPF 50", 2, None, "product", "99000"),
 }
+
+
+OF_GOODS = (locations, lots, open_purchase_lines, product_costs_now, taxes, uoms, users)
 
 
 @dataclass(frozen=True)
@@ -283,10 +287,7 @@ def _dimensions() -> list[tuple[Table, list[dict[str, Any]]]]:
     people = {11: "Budi", 12: "Sari", 91: "PT Paragon", 92: 'UD "Makmur"', **goods.PARTNERS}
     of_goods = goods.dimension_rows()
     return [
-        *(
-            (module.TABLE, of_goods[module.TABLE.name])
-            for module in (locations, lots, product_costs_now, taxes, uoms, users)
-        ),
+        *((module.TABLE, of_goods[module.TABLE.name]) for module in OF_GOODS),
         (
             companies.TABLE,
             [
@@ -297,7 +298,13 @@ def _dimensions() -> list[tuple[Table, list[dict[str, Any]]]]:
         (
             pos_configs.TABLE,
             [
-                {"pos_config_id": i, "name": name, "company_id": company, "active": True}
+                {
+                    "pos_config_id": i,
+                    "name": name,
+                    "company_id": company,
+                    "warehouse_id": goods.STORE_STOCK[i],
+                    "active": True,
+                }
                 for i, (company, name) in STORES.items()
             ],
         ),

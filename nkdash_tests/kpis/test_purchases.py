@@ -204,6 +204,23 @@ def test_slices_add_up_to_the_whole(told: Told, filters: dict[str, Ids]) -> None
             assert parts.get_column(name).sum() == whole[name], (grain, name)
 
 
+@pytest.mark.parametrize("by", ["brand", "vendor", "product", "month"])
+def test_a_bill_counts_once_in_each_slice_that_it_is_in(told: Told, by: str) -> None:
+    keys = {
+        "brand": lambda line: (PRODUCTS.get(line["product_id"]) or (None,) * 3)[2],
+        "vendor": lambda line: line["vendor_id"],
+        "product": lambda line: line["product_id"],
+        "month": lambda line: line["date"].replace(day=1),
+    }
+    moves: dict[Any, set[int]] = defaultdict(set)
+    for line in lines_of(told.shop, PERIODS[0], {}, 1):
+        moves[keys[by](line)] |= set() if line["is_refund"] else {line["move_id"]}
+    found = told.ask(measure(("bills", "products_bought"), select(PERIODS[0], {}), (by,)))
+    assert dict(found.select(by, "bills").iter_rows()) == {k: len(v) for k, v in moves.items()}
+    alone = told.ask(measure(("bills",), select(PERIODS[0], {}), (by,)))
+    assert dict(alone.select(by, "bills").iter_rows()) == {k: len(v) for k, v in moves.items()}
+
+
 def spends(lines: list[Line], key: Any) -> dict[Any, float]:
     found: dict[Any, float] = defaultdict(float)
     for line in lines:

@@ -1,4 +1,6 @@
-({line}.company_id, {line}.product_id) IN (
-        SELECT (v.company_id, v.product_id) FROM product_vendors AS v
-        WHERE v.vendor_id = ANY($vendor)
+EXISTS (
+        FROM product_vendors AS v
+        WHERE v.company_id = {line}.company_id
+            AND v.product_id = {line}.product_id
+            AND v.vendor_id = ANY($vendor)
     )

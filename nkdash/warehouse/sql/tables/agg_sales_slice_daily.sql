@@ -2,8 +2,9 @@
 -- sold, or what was sold by a cashier, a salesperson, or against a payment method. Columns as in
 -- agg_sales_daily. Slices of a kind overlap (a receipt may hold two brands, and be paid in two ways),
 -- so they are not to be added up; a figure of one slice is exact, its transactions too.
---   kind: category (with all below it), root_category, brand, principal: lines with such a product;
---       cashier, salesperson (of customer documents), method (of payment): whole transactions
+--   kind: category (with all below it), own_category (without), root_category, brand, principal:
+--       lines with such a product; cashier, salesperson (of customer documents), method (of payment):
+--       whole transactions
 --   id: record of that kind; null for lines or transactions that have none
 --   transactions: transactions but pure refunds that hold such a line
 --   refund_transactions: pure refunds that hold such a line
@@ -44,6 +45,8 @@ WITH RECURSIVE above (category_id, id) AS (
     SELECT 'principal', principal_id, * FROM sold
     UNION ALL
     SELECT 'root_category', root_category_id, * FROM sold
+    UNION ALL
+    SELECT 'own_category', category_id, * FROM sold
     UNION ALL
     SELECT 'category', a.id, s.* FROM sold AS s JOIN above AS a ON a.category_id = s.category_id
 ), figures AS (
@@ -144,4 +147,4 @@ SELECT
     sum(tax)::DECIMAL(18, 2)
 FROM receipts
 GROUP BY date, company_id, source, pos_config_id, kind, id
-ORDER BY kind, date, company_id, source, pos_config_id, id
+ORDER BY kind, id, date, company_id, source, pos_config_id
