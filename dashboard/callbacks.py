@@ -175,6 +175,7 @@ def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
                         "cacheBlockSize": tables.BLOCK,
                         "maxBlocksInCache": 20,
                         "infiniteInitialRowCount": 20,
+                        "localeText": {"noRowsToShow": t("table.none")},
                         "rowSelection": {
                             "mode": "singleRow",
                             "checkboxes": False,

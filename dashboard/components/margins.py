@@ -12,6 +12,7 @@ from dashboard.components.ranking import TOP
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good
+from nkdash.kpis.registry import kpi
 
 ASKED = ("gross_profit", "costed_revenue", "uncosted_revenue")
 """The KPIs that a list is made of; all add up, so that the rest can be one row."""
@@ -114,6 +115,7 @@ def _row(
     profit, margin = _figure(ctx, "gross_profit", sums), _figure(ctx, "gross_margin", sums)
     value = profit if by == "gross_profit" else margin
     base = _figure(ctx, by, before) if before and ctx.comparable else None
+    unit = kpi(by).unit
     cells: list[Any] = [
         html.Span(label, className="rank-label", title=label),
         html.Span(fmt.percent(margin), className="rank-share"),
@@ -123,7 +125,8 @@ def _row(
             title=fmt.money(profit, ctx.currency),
         ),
         html.Span(
-            change(fmt.change(value, base), Good.UP) if ctx.base else None, className="rank-change"
+            change(fmt.change_of(unit, value, base), Good.UP, unit) if ctx.base else None,
+            className="rank-change",
         ),
         html.Span(
             html.Span(style={"width": f"{min(abs(value or 0.0) / longest, 1) * 100:.1f}%"}),

@@ -13,6 +13,7 @@ from dashboard.i18n import LANGUAGES, Texts
 from dashboard.sections import Page
 from dashboard.state import State
 from dashboard.users import User
+from nkdash.kpis.selection import SALES_FILTERS
 
 BAR = 5
 """Places in the bottom bar of a phone."""
@@ -174,12 +175,15 @@ def _tool(action: str, symbol: str, words: str, extra: str = "") -> html.Button:
 
 
 def nav_links(t: Texts, pages: Sequence[Page], state: State, path: str) -> list[html.A]:
-    """The pages, each with the filters that are set now."""
+    """The pages, each with the filters that are set now; those of sales alone go to pages that
+    know them.
+    """
     kept = state.with_(tab="", sort="", metric="", calendar="")
     return [
         html.A(
             [icon(p.icon), t(f"page.{p.name}")],
-            href=p.path + kept.search,
+            href=p.path
+            + kept.with_(**{key: () for key in SALES_FILTERS if key not in p.filters}).search,
             **attributes(aria_current="page" if p.path == path else None),
         )
         for p in pages

@@ -1,6 +1,7 @@
 """One product: sales, price and cost, stock, vendors, what is bought with it, its transactions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -25,6 +26,7 @@ from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
 from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
+from nkdash.kpis.selection import SALES_FILTERS
 
 OF_SALES = (
     "net_revenue",
@@ -68,7 +70,7 @@ SALES = Table(
         Column("seller", "text", 130),
         Column("customer", "text", 150),
     ),
-    query=lambda ctx: products.lines(ctx.selection),
+    query=lambda ctx: products.lines(_whole(ctx).selection),
     drawer=receipt,
 )
 
@@ -78,10 +80,16 @@ def _chosen(ctx: Context) -> int:
     return ctx.state.product[0] if len(ctx.state.product) == 1 else 0
 
 
+def _whole(ctx: Context) -> Context:
+    """Without the filters that sales alone know: profit and stock stand beside them here."""
+    return replace(ctx, state=ctx.state.with_(**dict.fromkeys(SALES_FILTERS, ())))
+
+
 def _of_one(draw: Callable[[Context, Row], Any]) -> Callable[[Context], Any]:
     """``draw`` with the row of the product's identity; words where there is no one product."""
 
-    def drawn(ctx: Context) -> Any:
+    def drawn(asked_for: Context) -> Any:
+        ctx = _whole(asked_for)
         asked = products.identity(_chosen(ctx), ctx.selection.companies)
         found = ctx.session.frame(asked).to_dicts()
         if found:
@@ -162,6 +170,7 @@ def company(ctx: Context) -> Any:
     """Where it sells, and with what."""
     if not _chosen(ctx):
         return None
+    ctx = _whole(ctx)
     stores = ctx.session.frame(by_store(ctx))
     return html.Div(
         [

@@ -287,21 +287,18 @@ def _rankings(
     frames = [(kind, ctx.session.frame(query), title) for kind, query, title in asked]
     if all(nothing_sold(frame) for _, frame, _ in frames):
         return empty_selection(ctx)
-    return html.Div(
-        ([first] if first else [])
-        + [
-            card(
-                ctx,
-                ctx.t(title),
-                ranking(ctx, kind, ranks(frame, kind, "net_revenue")),
-                hint=ctx.t("card.click_filters"),
-                explain=f"sales.{kind}",
-            )
-            for kind, frame, title in frames
-        ]
-        + list(further),
-        className="grid",
-    )
+    cards = [
+        card(
+            ctx,
+            ctx.t(title),
+            ranking(ctx, kind, ranks(frame, kind, "net_revenue")),
+            hint=ctx.t("card.click_filters"),
+            explain=f"sales.{kind}",
+        )
+        for kind, frame, title in frames
+    ]
+    shown = [*([first] if first else []), *cards, *further]
+    return html.Div(shown, className="grid thirds" if len(shown) == 3 else "grid")
 
 
 def when(ctx: Context) -> Any:

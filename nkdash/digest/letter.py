@@ -84,6 +84,8 @@ class Letter:
             "parts": [asdict(part) for part in self.parts],
             "look": list(self.look),
             "links": {self.link_words: self.link},
+            # What reads alerts finds none here.
+            "incidents": [],
         }
 
     def as_slack(self) -> dict[str, Any]:

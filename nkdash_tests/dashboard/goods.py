@@ -450,7 +450,7 @@ def dimension_rows() -> dict[str, list[dict[str, Any]]]:
                 "product_id": product,
                 "ordered": Decimal(quantity),
                 "on_order": Decimal(quantity),
-                "expected_at": datetime(2026, 11, 25 + n),
+                "expected_at": datetime.combine(date(2026, 11, 25 + n), time(3)),
             }
             for n, (company, product, quantity) in enumerate(ON_ORDER)
         ],

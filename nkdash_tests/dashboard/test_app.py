@@ -211,7 +211,7 @@ def test_only_text_that_a_spreadsheet_would_run_is_quoted() -> None:
 def test_blocks_of_a_table_are_sorted_filtered_and_paged_on_the_server(look: Look) -> None:
     table = sales.TRANSACTIONS
     with look("?range=2026-09-25..2026-11-22") as ctx:
-        whole = tables.whole(ctx, table, "net_revenue")
+        whole = ctx.session.frame(tables.whole(ctx, table, "net_revenue"))
         first, total = tables.block(ctx, table, 0, 10, "net_revenue", {})
         later, _ = tables.block(ctx, table, 10, 20, "net_revenue", {})
         assert total == whole.height > 100

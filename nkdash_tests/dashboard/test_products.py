@@ -16,6 +16,7 @@ from dashboard.data import sales as ask_sales
 from dashboard.data.scope import Scope
 from dashboard.data.session import Data
 from dashboard.i18n import texts
+from dashboard.links import product_href
 from dashboard.odoo import record_url
 from dashboard.pages import product, products, sales
 from dashboard.state import parse
@@ -124,6 +125,16 @@ def test_each_part_of_a_products_page_draws(look: Look, tab: str, asked: int) ->
             section.render(ctx)
         head = drawn(product.page().tabs[tab][0].render(ctx))
         assert json.dumps(PRODUCTS[asked][0])[1:-1] in head
+
+
+def test_a_products_page_leaves_the_filters_of_sales_alone_behind(look: Look) -> None:
+    head = product.page().tabs["summary"][0]
+    with look(f"?{RANGE}&product=1", "/product") as ctx:
+        plain = drawn(head.render(ctx))
+    with look(f"?{RANGE}&product=1&hour=12&weekday=6", "/product") as ctx:
+        assert drawn(head.render(ctx)) == plain
+    with look(f"?{RANGE}&hour=12", "/sales") as ctx:
+        assert product_href(ctx, 1) == f"/product?{RANGE}&product=1"
 
 
 def test_a_service_has_no_stock_and_goods_have_theirs(look: Look) -> None:

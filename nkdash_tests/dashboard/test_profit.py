@@ -37,7 +37,8 @@ COSTED = "range=2026-11-17..2026-11-22&compare=none"
 def client(published: Settings) -> FlaskClient:
     server = create_app(published, Warehouse(published.warehouse_dir)).server
     server.testing = True
-    return server.test_client()
+    made: FlaskClient = server.test_client()
+    return made
 
 
 def controls(client: FlaskClient, path: str, search: str) -> str:
@@ -91,7 +92,10 @@ def test_links_to_other_pages_leave_them_their_basis() -> None:
     t = texts("en")
 
     def hrefs(state: State) -> list[str]:
-        return [link.href for link in shell.nav_links(t, pages, state, "/profit")]
+        return [
+            link.href
+            for link in shell.nav_links(t, pages, state, "/profit")
+        ]
 
     assert hrefs(State(brand=(1,))) == ["/?brand=1", "/sales?brand=1", "/profit?brand=1"]
     assert hrefs(State(tax=EX)) == ["/?tax=ex", "/sales?tax=ex", "/profit?tax=ex"]

@@ -203,7 +203,7 @@ def test_a_slice_is_what_its_own_filter_gives(told: Told, by: str) -> None:
     kind = {"root_category": "category"}.get(by, by)
     frame = told.ask(measure(NAMES, selected({}), (by,)))
     for row in frame.filter(pl.col(by).is_not_null()).to_dicts():
-        own = (row[by],)
+        own: tuple[int, ...] = (row[by],)
         if by == "root_category":
             own = tuple(i for i in CATEGORIES if root(i) == row[by])
         [alone] = told.ask(measure(NAMES, selected({kind: own}))).to_dicts()

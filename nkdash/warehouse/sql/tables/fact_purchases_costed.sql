@@ -3,6 +3,7 @@
 -- lines that set no cost (refunds, free goods, negative lines, lines without a product) have none.
 -- Goods are lines of products that came in: no refunds, and not what takes something off a bill.
 -- Company currency, tax out.
+--   is_goods: Goods that came in
 --   billed_tax_ex [company currency, tax out]: net_tax_ex of what is no refund, else 0
 --   returned_tax_ex [company currency, tax out]: - net_tax_ex of a refund, else 0
 --   goods_units [product unit]: quantity of goods, free ones too, else 0
