@@ -33,7 +33,7 @@ from dashboard.tokens import grid_theme
 from nkdash.catalog import Catalog
 from nkdash.clock import today
 from nkdash.kpis.model import TaxBasis
-from nkdash.kpis.selection import FILTERS
+from nkdash.kpis.selection import ALL_FILTERS, FILTERS
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
 
@@ -71,8 +71,11 @@ class Server:
     def context(self, search: str | None, path: str | None) -> Iterator[Context]:
         """A context for a URL, in the reader's language; that he looks goes into the audit."""
         state, tax = parse(search), self.usual_tax(path)
-        with open_context(self.settings, self.data, language(), path or "/", state, tax) as c:
-            page = self.page(path)
+        page = self.page(path)
+        known = page.filters if page else ALL_FILTERS
+        with open_context(
+            self.settings, self.data, language(), path or "/", state, tax, known
+        ) as c:
             shown = page is not None and may_open(current_user(), page.name)
             self.audit.viewed(path or "/", c.state, c.session.version, shown=shown)
             yield c

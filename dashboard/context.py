@@ -1,6 +1,6 @@
 """What a section needs to draw itself: the state, resolved against one version of the warehouse."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -17,7 +17,7 @@ from nkdash.kpis import format as fmt
 from nkdash.kpis.format import Currency
 from nkdash.kpis.model import Kpi, TaxBasis, Unit
 from nkdash.kpis.periods import Period
-from nkdash.kpis.selection import Ids, Selection
+from nkdash.kpis.selection import ALL_FILTERS, Ids, Selection
 from nkdash.settings import Settings
 
 
@@ -45,7 +45,8 @@ class Coverage:
 class Context:
     """One request. ``state`` holds only what exists; ``path`` and ``usual_tax`` are the page's.
 
-    ``fact`` is the table whose days tell what is loaded.
+    ``fact`` is the table whose days tell what is loaded. Filters that are not among ``filters``,
+    the page's, do not apply.
     """
 
     settings: Settings
@@ -57,6 +58,7 @@ class Context:
     names: Dimensions
     usual_tax: TaxBasis = TaxBasis.IN
     fact: str = "fact_sales"
+    filters: Sequence[str] = ALL_FILTERS
 
     @property
     def tax(self) -> TaxBasis:
@@ -81,7 +83,9 @@ class Context:
     @cached_property
     def selection(self) -> Selection:
         """The sales that are meant."""
-        filters: dict[str, Ids] = dict(self.state.filters)
+        filters: dict[str, Ids] = {
+            kind: ids for kind, ids in self.state.filters.items() if kind in self.filters
+        }
         if "category" in filters:
             whole = set().union(*(self.names.below(i) for i in self.state.category))
             filters["category"] = tuple(sorted(whole))
@@ -192,6 +196,7 @@ def open_context(
     path: str,
     state: State,
     usual_tax: TaxBasis = TaxBasis.IN,
+    filters: Sequence[str] = ALL_FILTERS,
 ) -> Iterator[Context]:
     """A context on the newest version. Raises WarehouseError where there is none to read."""
     with data.session() as session:
@@ -205,6 +210,7 @@ def open_context(
             today(settings),
             names,
             usual_tax,
+            filters=filters,
         )
 
 

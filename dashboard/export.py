@@ -51,7 +51,7 @@ def add_export(
                 if table.name == name:
                     state = parse(request.query_string.decode())
                     ctx = open_context(
-                        settings, data, _language(), page.path, state, page.tax
+                        settings, data, _language(), page.path, state, page.tax, page.filters
                     )
                     return stack.enter_context(ctx), table
         abort(404)

@@ -35,7 +35,8 @@ HEADLINE = (
     "dead_value",
     "negative_products",
 )
-PACE = ("sell_through", "stock_turn", "lost_sales", "daily_units")
+PACE = ("sell_through", "stock_turn")
+MISSED = ("lost_sales", "empty_days")
 LOST = ("lost_sales", "lost_units", "empty_days")
 MOVED = tuple(name for name in inventory.MOVED if name != "other_units")
 MOVED_OF_STORES = tuple(name for name in inventory.MOVED if name != "produced_units")
@@ -139,6 +140,11 @@ def headline(ctx: Context) -> Any:
 def pace(ctx: Context) -> Any:
     """How fast it sells."""
     return tiles(ctx, PACE, as_of_last(PACE, ctx), None)
+
+
+def missed(ctx: Context) -> Any:
+    """What was not there to sell."""
+    return tiles(ctx, MISSED, as_of_last(MISSED, ctx), None)
 
 
 def actions(ctx: Context) -> Any:
@@ -468,7 +474,8 @@ def page() -> Page:
         tabs={
             "stock": (
                 Section("inventory-stock", headline, 330),
-                Section("inventory-pace", quiet(pace), 120),
+                Section("inventory-pace", quiet(pace), 100),
+                Section("inventory-missed", quiet(missed), 100),
                 Section("inventory-actions", quiet(actions), 170),
                 Section("inventory-where", quiet(where_it_is), 480),
             ),

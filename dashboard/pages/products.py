@@ -77,7 +77,9 @@ def headline(ctx: Context) -> Any:
     spread = ctx.session.frame(measure(OF_PRODUCTS, ctx.selection))
     if nothing_sold(sold):
         return empty_selection(ctx)
-    frame = sold.join(spread, on="period").with_columns(is_total=pl.lit(True))
+    frame = sold.join(spread, on="period").with_columns(
+        bucket=pl.lit(None, pl.Date), is_total=pl.lit(True)
+    )
     return tiles(ctx, (*OF_SALES, *OF_PRODUCTS), frame, None)
 
 

@@ -28,6 +28,8 @@ DIMENSIONS = {
     **PRODUCT_COLUMNS,
     "root_category": "p.root_category_id",
 }
+WITHOUT = ("company", "product")
+"""Dimensions that need no other table."""
 FILTERS = ("store", *PRODUCT_COLUMNS)
 LOW_DAYS = 7
 REORDER_DAYS = 14
@@ -301,7 +303,10 @@ def measure(selection: Selection, kpis: tuple[Kpi, ...], by: tuple[str, ...]) ->
         )
     wanted = [name for name, members in SOURCES.items() if {*members} & {*kpis}]
     terms, params = product_terms(selection)
+    told = {*by} | {*selection.filters}
     text = sql("inventory/measure").format(
+        # The whole stock needs none of what products are filed under.
+        joins=sql("inventory/of_products") + "\n" if told & {*DIMENSIONS} - {*WITHOUT} else "",
         source="\nUNION ALL BY NAME\n".join(f"(\n{rows(selection, name)}\n)" for name in wanted),
         dimensions="".join(f"\n    {DIMENSIONS[name]} AS {name}," for name in by),
         kpis=select_list(kpis, selection.tax),

@@ -95,6 +95,14 @@ def test_what_moved_is_the_change_of_net_revenue(look: Look) -> None:
     assert f"/product?range=2026-10-20..2026-11-20&product={best['product_id']}" in page
 
 
+@pytest.mark.parametrize("tab", products.page().tabs)
+@pytest.mark.parametrize("search", ["", "&compare=none&tax=ex", "&store=2&category=2"])
+def test_each_part_of_the_products_page_draws(look: Look, tab: str, search: str) -> None:
+    with look(f"?range=2026-10-20..2026-11-20{search}", "/products") as ctx:
+        for section in products.page().tabs[tab]:
+            assert "className" in drawn(section.render(ctx))
+
+
 @pytest.mark.parametrize(
     ("search", "title"),
     [
