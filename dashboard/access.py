@@ -133,13 +133,19 @@ class Access:
             raise RefusedError(
                 403, "Only the proxy of NKDASH_TRUSTED_PROXIES may ask; open NKDash by its address."
             )
-        names = asked.headers.getlist(settings.nkdash_user_header)
-        name = names[0].strip() if len(names) == 1 else ""
+        name = asked.headers.get(settings.nkdash_user_header, "").strip()
         if not name:
             raise RefusedError(
                 401,
                 f"The proxy named no user in {settings.nkdash_user_header}; "
                 "have it log readers in, or mend NKDASH_USER_HEADER.",
+            )
+        if "," in name:
+            # Headers of one name arrive joined by commas.
+            raise RefusedError(
+                401,
+                f"There is more than one name in {settings.nkdash_user_header}; "
+                "have the proxy take that header out of what comes from outside.",
             )
         account = self.users.find(name)
         if account and not account.active:
@@ -234,10 +240,11 @@ def _asked_output() -> str:
 
 def _to_login() -> Response:
     """Pages go to the login and come back; what a page asks for is told that its login ended."""
-    if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
-        here = request.full_path.removesuffix("?")
+    if "text/html" in request.headers.get("Accept", ""):
+        asks = request.method == "GET"
+        here = request.full_path.removesuffix("?") if asks else request.path
         onwards = "" if here == "/" else f"?next={quote(here, safe='')}"
-        return redirect(LOGIN_PATH + onwards)  # type: ignore[return-value]
+        return redirect(LOGIN_PATH + onwards, 302 if asks else 303)  # type: ignore[return-value]
     t = texts(request.cookies.get("nkdash_lang", ""))
     told = {name: t(f"ended.{name}") for name in ("title", "words", "go")}
     answer = jsonify(login=LOGIN_PATH, **told)

@@ -32,6 +32,10 @@ from nkdash.warehouse import WarehouseError
 __all__ = ["create_app"]
 
 YEAR = 365 * 24 * 3600
+# Twice what the app has: one file can be asked for by many paths (./, any fingerprint).
+MOST_BUNDLES = 500
+# No question of a page of ours is a tenth of that; strangers' are read before they are refused.
+MOST_BYTES = 2**20
 
 
 def create_app(settings: Settings, warehouse: Reader) -> Dash:
@@ -92,6 +96,7 @@ def _order(page: Page) -> int:
 def _flask() -> Flask:
     server = Flask("dashboard", static_folder=None)
     server.config.update(
+        MAX_CONTENT_LENGTH=MOST_BYTES,
         COMPRESS_ALGORITHM=["br", "gzip"],
         COMPRESS_BR_LEVEL=5,
         COMPRESS_MIMETYPES=[
@@ -104,7 +109,7 @@ def _flask() -> Flask:
             "application/json",
             "image/svg+xml",
         ],
-        COMPRESS_CACHE_KEY=lambda asked: asked.full_path,
+        COMPRESS_CACHE_KEY=lambda asked: asked.path,
         COMPRESS_CACHE_BACKEND=_bundle_cache,
     )
     Compress(server)
@@ -115,7 +120,10 @@ def _flask() -> Flask:
 
 
 class _BundleCache(dict[str, bytes]):
-    """Compressed bundles, kept for the life of the worker; answers to questions are not."""
+    """Compressed bundles, kept for the life of the worker; answers to questions are not.
+
+    A key is the algorithm and the path without its query, which anybody can fill at will.
+    """
 
     def get(self, key: str, default: Any = None) -> Any:
         """The compressed body kept for a path."""
@@ -123,7 +131,8 @@ class _BundleCache(dict[str, bytes]):
 
     def set(self, key: str, value: bytes) -> None:
         """Keep the body of a file that never changes."""
-        if "/_dash-component-suites/" in key or "/assets/" in key:
+        _, _, path = key.partition(";")
+        if path.startswith(("/_dash-component-suites/", "/assets/")) and len(self) < MOST_BUNDLES:
             self[key] = value
 
 

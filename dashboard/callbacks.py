@@ -26,7 +26,7 @@ from dashboard.export import IN_BACKGROUND
 from dashboard.i18n import Texts, texts
 from dashboard.orchestrator import Orchestrator
 from dashboard.plain import plain
-from dashboard.sections import Page, Section, all_tables
+from dashboard.sections import Page, Section
 from dashboard.state import parse
 from dashboard.store import Store
 from dashboard.tokens import grid_theme
@@ -63,9 +63,11 @@ class Server:
         page = self.page(path)
         return page.tax if page else TaxBasis.IN
 
-    def table(self, name: str) -> tables.Table:
-        """The table of that name. Raises KeyError."""
-        return all_tables(self.pages)[name]
+    def table(self, name: str, path: str | None) -> tables.Table | None:
+        """The table of that name on the page at a path: the audit has the path that is told."""
+        page = self.page(path)
+        of_page = page.tables.values() if page else ()
+        return next((table for table in of_page if table.name == name), None)
 
     @contextmanager
     def context(self, search: str | None, path: str | None) -> Iterator[Context]:
@@ -101,7 +103,7 @@ def register(app: Dash, server: Server) -> Mapping[str, str]:
         before = set(app.callback_map)
         for sections in page.tabs.values():
             for place, section in enumerate(sections):
-                _section(app, server, section, speaks=place == 0)
+                _section(app, server, page, section, speaks=place == 0)
         if page.own:
             page.own.register(app, server)
         owners |= dict.fromkeys(set(app.callback_map) - before, page.name)
@@ -330,7 +332,7 @@ def _options(app: Dash, server: Server) -> None:
         return (*offered, companies, not companies)
 
 
-def _section(app: Dash, server: Server, section: Section, *, speaks: bool) -> None:
+def _section(app: Dash, server: Server, page: Page, section: Section, *, speaks: bool) -> None:
     """Register a section; the first of a page ``speaks`` for all when there is nothing to show."""
 
     @app.callback(
@@ -340,6 +342,10 @@ def _section(app: Dash, server: Server, section: Section, *, speaks: bool) -> No
         State("url", "pathname"),
     )
     def draw(search: str | None, _version: int | None, path: str | None) -> Any:
+        # On its way out: another page is there already, and the audit has that one's path.
+        if server.page(path) is not page:
+            return no_update
+
         def inside(c: Context) -> Any:
             if not c.coverage.loaded:
                 return _nothing_loaded(c) if speaks else None
@@ -409,10 +415,13 @@ def _table(app: Dash, server: Server) -> None:
         State("url", "pathname"),
     )
     def caption(search: str | None, _version: int | None, frames: Any, path: str | None) -> Any:
+        table = server.table(frames[0]["table"], path) if frames else None
+        if table is None:
+            return no_update
+
         def inside(c: Context) -> Any:
             if not c.coverage.loaded:
                 return _nothing_loaded(c)
-            table = server.table(frames[0]["table"])
             total = tables.count(c, table)
             return html.Header(
                 [
@@ -457,9 +466,9 @@ def _table(app: Dash, server: Server) -> None:
     def rows(
         asked: dict[str, Any] | None, search: str | None, path: str | None, frames: Any
     ) -> Any:
-        if not asked or not frames:
+        table = server.table(frames[0]["table"], path) if frames else None
+        if not asked or table is None:
             return no_update
-        table = server.table(frames[0]["table"])
         model = asked.get("sortModel") or []
         sort = ("-" if model[0]["sort"] == "desc" else "") + model[0]["colId"] if model else ""
         try:
@@ -519,8 +528,8 @@ def _dialogs(app: Dash, server: Server) -> None:
     )
     def lines(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
         def inside(c: Context) -> Any:
-            table = server.table(str(asked["table"]))
-            return table.drawer(c, str(asked["key"])) if table.drawer else None
+            table = server.table(str(asked["table"]), path)
+            return table.drawer(c, str(asked["key"])) if table and table.drawer else None
 
         return _guarded(server, search, path, inside), True
 

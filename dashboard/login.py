@@ -168,7 +168,10 @@ def is_signed(key: bytes, bound: str, token: str) -> bool:
 
 def safe_next(asked: str) -> str:
     """Where to go after the login: a path of ours, else the first page."""
-    parts = urlsplit(asked) if asked.isprintable() and "\\" not in asked else None
+    try:
+        parts = urlsplit(asked) if asked.isprintable() and "\\" not in asked else None
+    except ValueError:
+        return "/"
     ours = (
         parts is not None
         and not parts.scheme

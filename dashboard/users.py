@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from dashboard.data.scope import Scope
-from dashboard.store import DONE, USER, Entry, Store, write
+from dashboard.passwords import COMMON
+from dashboard.store import DONE, FAILED, USER, Entry, Store, write
 
 SHORTEST, LONGEST = 12, 200
 LONGEST_NAME = 100
@@ -83,6 +85,14 @@ class Account:
 
 class UserError(Exception):
     """What was asked of the users cannot be done; ``str()`` names cause and remedy."""
+
+
+class PasswordError(UserError):
+    """A password that may not be one; ``key`` names the text of a page that says why."""
+
+    def __init__(self, key: str, words: str) -> None:
+        self.key = key
+        super().__init__(f"{words}; choose another.")
 
 
 class LockedError(Exception):
@@ -176,6 +186,24 @@ class Users:
         hashed = self._hash(key, password)
         return self._change(name, by, "password", "password_hash = ?", hashed)
 
+    def change_password(self, name: str, old: str, new: str, address: str) -> Account | None:
+        """Another password by whoever knows the old one; None where ``old`` is wrong, which is in
+        the audit. Logs the user out everywhere. Raises PasswordError, LockedError, StoreError.
+        """
+        account = self.verify(name, old, address)
+        if account is None:
+            words = "password: the old one was wrong"
+            known = self._known(name)
+            with self.store.transaction() as connection:
+                self._tell(connection, known.name, words, known.role, FAILED, address)
+            return None
+        if new == old:
+            raise PasswordError("same", "That is the password already")
+        hashed = self._hash(account.name, new)
+        return self._change(
+            account.name, account.name, "password", "password_hash = ?", hashed, account.role
+        )
+
     def set_active(self, name: str, active: bool, by: str = "") -> Account:
         """Let a user in, or no longer. Raises UserError, StoreError."""
         words = "enabled" if active else "disabled"
@@ -194,19 +222,36 @@ class Users:
             raise UserError(f"There is no user {folded(name)}; see nkdash user list.")
         return account
 
-    def _change(self, name: str, by: str, told: str, change: str, value: object) -> Account:
+    def _change(
+        self,
+        name: str,
+        by: str,
+        told: str,
+        change: str,
+        value: object,
+        role: Role = Role.ADMIN,
+    ) -> Account:
         key = self._known(name).name
         with self.store.transaction() as connection:
             connection.execute(
                 f"UPDATE users SET {change}, changed_at = ? WHERE name = ?",
                 (value, self._text(self._now()), key),
             )
-            self._tell(connection, by, f"{key}: {told}")
+            self._tell(connection, by, f"{key}: {told}", role)
         return self._known(name)
 
-    def _tell(self, connection: sqlite3.Connection, by: str, detail: str) -> None:
+    def _tell(
+        self,
+        connection: sqlite3.Connection,
+        by: str,
+        detail: str,
+        role: Role = Role.ADMIN,
+        outcome: str = DONE,
+        address: str = "",
+    ) -> None:
         request = uuid.uuid4().hex
-        write(connection, Entry(self._now(), by, Role.ADMIN, USER, request, DONE, detail=detail))
+        entry = Entry(self._now(), by, role, USER, request, outcome, detail=detail, address=address)
+        write(connection, entry)
 
     def _hash(self, name: str, password: str | None) -> str | None:
         if password is None:
@@ -221,7 +266,7 @@ class Users:
 
         Raises LockedError where too many logins failed, StoreError.
         """
-        key = folded(name)[:LONGEST_NAME]
+        key, address = folded(name)[:LONGEST_NAME], _network(address)
         self._attempt(key, address)
         with self.store.transaction() as connection:
             row = connection.execute(
@@ -330,11 +375,15 @@ def folded(name: str) -> str:
 
 
 def check_password(name: str, password: str) -> None:
-    """Raises UserError for a password that is too short, too long, or the name."""
+    """Raises PasswordError for one that is too short, too long, the name, or known to everybody."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise UserError(f"A password has {SHORTEST} to {LONGEST} characters; choose another.")
-    if folded(password) == folded(name) or len(set(password)) < 5:
-        raise UserError("That password is too easy to guess; choose another.")
+        raise PasswordError("length", f"A password has {SHORTEST} to {LONGEST} characters")
+    plain = "".join(c for c in folded(password) if c.isalnum())
+    named = "".join(c for c in folded(name) if c.isalnum())
+    # A name with digits or a sign behind it is the name still.
+    rest = plain.removeprefix(named) if named else plain
+    if rest.isdigit() or not rest or len(set(password)) < 5 or plain in COMMON:
+        raise PasswordError("easy", "That password is too easy to guess")
 
 
 _ACCOUNT = "SELECT name, role, stores, active, password_hash IS NOT NULL FROM users"
@@ -379,6 +428,16 @@ def _checked_name(name: str) -> str:
 def _words(account: Account) -> str:
     stores = "all" if account.stores is None else " ".join(map(str, account.stores))
     return f"{account.name}: {account.role}, stores {stores}"
+
+
+def _network(address: str) -> str:
+    """An IPv6 address as the network of its customer, who has 2**64 of them."""
+    try:
+        found = IPv6Address(address)
+    except ValueError:
+        return address
+    mapped = found.ipv4_mapped
+    return str(mapped or IPv6Network((int(found), 64), strict=False))
 
 
 def _hidden(text: str) -> str:

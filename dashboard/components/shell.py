@@ -148,6 +148,7 @@ def _reader(t: Texts, user: User, leave: str) -> html.Details:
                 [
                     html.P(user.name, className="reader-name"),
                     html.P(f"{t(f'role.{user.role}')} · {stores}", className="quiet"),
+                    html.A(t("account.change"), href="/account", className="reader-account"),
                     html.Form(
                         [
                             dcc.Input(type="hidden", name="form", value=leave),

@@ -29,7 +29,6 @@ OPEN = frozenset(
         "dim_products",
         "dim_taxes",
         "dim_uoms",
-        "dim_users",
         "mart_basket_extras",
         "mart_days",
         "pos_invoices",
@@ -43,7 +42,9 @@ STORELESS = frozenset({"fact_invoice_sales"})
 REMADE = frozenset({"agg_sales_product_daily"})
 COVERAGE = "data_coverage"
 PARTNERS = "dim_partners"
-_OF_NOBODY = frozenset({"partner_id", "is_company", "active"})
+# Odoo's users are staff, and customers who have a login to the shop's website.
+USERS = "dim_users"
+_OF_NOBODY = frozenset({"partner_id", "user_id", "is_company", "active"})
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -56,6 +57,7 @@ class Rule(StrEnum):
     REMADE = "remade"
     COVERAGE = "coverage"
     PARTNERS = "partners"
+    USERS = "users"
     WITHHELD = "withheld"
 
 
@@ -140,6 +142,8 @@ def rule(table: str, columns: Iterable[str]) -> Rule:
         return Rule.COVERAGE
     if table == PARTNERS:
         return Rule.PARTNERS
+    if table == USERS:
+        return Rule.USERS
     return Rule.STORES if STORE in columns else Rule.WITHHELD
 
 
@@ -159,8 +163,8 @@ def views(scope: Scope, schema: Schema, tables: Iterable[str]) -> Iterator[tuple
 def _select(scope: Scope, schema: Schema, table: str, found: Rule) -> str | None:
     there = f"{quoted(schema.database)}.main"
     whole = f"SELECT * FROM {there}.{quoted(table)}"
-    if found is Rule.PARTNERS:
-        return _partners(scope, schema, there)
+    if found in (Rule.PARTNERS, Rule.USERS):
+        return _named(scope, schema, table, there)
     if scope.stores is None:
         return None
     match found:
@@ -183,29 +187,40 @@ def _of_stores(stores: Iterable[int]) -> str:
     return f"{STORE} IN ({ids})" if ids else "false"
 
 
-def _partners(scope: Scope, schema: Schema, there: str) -> str | None:
-    """Names of companies, vendors and principals stay; of customers those who may be known."""
+def _named(scope: Scope, schema: Schema, table: str, there: str) -> str | None:
+    """Names of companies, vendors, principals and staff stay; of customers those who may be known.
+
+    A user is staff who is an employee, or whom a customer document names as its salesperson.
+    """
     if scope.is_whole:
         return None
-    known = [
-        "is_company",
-        f"partner_id IN (SELECT principal_id FROM {there}.dim_brands)",
-        f"partner_id IN (SELECT vendor_id FROM {there}.fact_purchases)",
-    ]
-    if scope.personal and scope.stores is not None:
+    key = "partner_id" if table == PARTNERS else "user_id"
+    known = (
+        [
+            "is_company",
+            f"partner_id IN (SELECT principal_id FROM {there}.dim_brands)",
+            f"partner_id IN (SELECT vendor_id FROM {there}.fact_purchases)",
+        ]
+        if table == PARTNERS
+        else [
+            f"user_id IN (SELECT user_id FROM {there}.dim_employees)",
+            f"user_id IN (SELECT id FROM {there}.agg_sales_slice_daily WHERE kind = 'salesperson')",
+        ]
+    )
+    if table == PARTNERS and scope.personal and scope.stores is not None:
         known.append(
             f"partner_id IN (SELECT customer_id FROM {there}.fact_transactions "
             f"WHERE {_of_stores(scope.stores)})"
         )
     hidden = [
-        f"CASE WHEN known THEN {name} ELSE {_instead(name)} END AS {name}"
-        for name in sorted(schema.columns[PARTNERS] - _OF_NOBODY)
+        f"CASE WHEN known THEN {name} ELSE {_instead(name, key)} END AS {name}"
+        for name in sorted(schema.columns[table] - _OF_NOBODY)
     ]
     return (
         f"SELECT * EXCLUDE (known) REPLACE ({', '.join(hidden)}) "
-        f"FROM (SELECT *, coalesce({' OR '.join(known)}, false) AS known FROM {there}.{PARTNERS})"
+        f"FROM (SELECT *, coalesce({' OR '.join(known)}, false) AS known FROM {there}.{table})"
     )
 
 
-def _instead(column: str) -> str:
-    return "'#' || partner_id" if column == "name" else "NULL"
+def _instead(column: str, key: str) -> str:
+    return f"'#' || {key}" if column == "name" else "NULL"

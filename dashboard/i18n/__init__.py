@@ -30,11 +30,15 @@ class Texts:
         return hash(self.language)
 
 
-@cache
 def texts(language: str) -> Texts:
     """The catalogue of ``language``; English for one that is not known."""
-    known = language if language in LANGUAGES else DEFAULT_LANGUAGE
-    return Texts(known, {**_read(DEFAULT_LANGUAGE), **_read(known)})
+    # Whatever a cookie says, no more is kept than there are languages.
+    return _catalogue(language if language in LANGUAGES else DEFAULT_LANGUAGE)
+
+
+@cache
+def _catalogue(language: str) -> Texts:
+    return Texts(language, {**_read(DEFAULT_LANGUAGE), **_read(language)})
 
 
 def _read(language: str) -> dict[str, str]:

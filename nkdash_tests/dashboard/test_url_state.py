@@ -26,7 +26,8 @@ def control(page: Page, label: str) -> Locator:
 
 def field(page: Page, label: str) -> Locator:
     """A control of the drawer with its label and the pills of what is chosen."""
-    return page.locator(".mantine-InputWrapper-root", has=control(page, label))
+    box = page.get_by_role("textbox", name=label, exact=True)
+    return page.locator("[role=dialog] .mantine-InputWrapper-root", has=box)
 
 
 def pick(page: Page, box: Locator, option: str | None = None) -> str:

@@ -85,5 +85,5 @@ def test_an_odoo_without_purchases_has_nothing_on_order(tmp_path: Path) -> None:
     shop = generate(now=NOW, days=3, products=20, orders_per_day=5)
     tables = {name: t for name, t in shop.tables.items() if name != "purchase.order.line"}
     dimension = next(d for d in catalog.dimensions if d.name == "open_purchase_lines")
-    with serve(World(tables, shop.names), now=NOW) as server:
+    with serve(World(tables), now=NOW) as server:
         assert extract_dimension(connect(server), dimension).is_empty()

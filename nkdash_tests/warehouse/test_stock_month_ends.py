@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -22,19 +23,19 @@ def shop() -> Shop:
 
 
 @pytest.fixture
-def read() -> Callable[[Settings, str], list[tuple[object, ...]]]:
-    def rows(chosen: Settings, sql: str) -> list[tuple[object, ...]]:
+def read() -> Callable[[Settings, str], list[tuple[Any, ...]]]:
+    def rows(chosen: Settings, sql: str) -> list[tuple[Any, ...]]:
         published = current(chosen.warehouse_dir)
         assert published
         with duckdb.connect(str(published.path), read_only=True) as connection:
-            found: list[tuple[object, ...]] = connection.execute(sql).fetchall()
+            found: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
             return found
 
     return rows
 
 
 def test_a_month_end_is_the_stock_of_that_day(
-    tmp_path: Path, shop: Shop, read: Callable[[Settings, str], list[tuple[object, ...]]]
+    tmp_path: Path, shop: Shop, read: Callable[[Settings, str], list[tuple[Any, ...]]]
 ) -> None:
     chosen = settings(tmp_path)
     write_lake(tmp_path, shop)
@@ -61,7 +62,7 @@ def test_a_month_end_is_the_stock_of_that_day(
 
 
 def test_what_comes_in_later_makes_the_months_it_touches_anew(
-    tmp_path: Path, shop: Shop, read: Callable[[Settings, str], list[tuple[object, ...]]]
+    tmp_path: Path, shop: Shop, read: Callable[[Settings, str], list[tuple[Any, ...]]]
 ) -> None:
     whole, piecemeal = settings(tmp_path / "whole"), settings(tmp_path / "piecemeal")
     for chosen in (whole, piecemeal):
