@@ -23,6 +23,7 @@ __all__ = ["Access", "Login", "RefusedError", "Role", "User", "current_user", "g
 INSIDE = "nkdash.inside"
 OPEN_PATHS = frozenset({"/healthz"})
 LOGIN_PATH = "/login"
+ACCOUNT_PATH = "/account"
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Pages about the whole retailer: nothing of them belongs to one store.

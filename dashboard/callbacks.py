@@ -558,4 +558,4 @@ def _browser(app: Dash) -> None:
     own("picked", Input("grid", "selectedRows"), prevent_initial_call=True)
     own("columns", Input({"type": "grid-frame", "table": ALL}, "id"))
     own("title", Input("view", "data"), State("titles", "data"))
-    own("showTab", Input("tabs", "children"))
+    own("showTab", Input("tabs", "children"), Input("nav", "children"))

@@ -11,8 +11,16 @@ from flask import Flask, Response, g, make_response, redirect, render_template, 
 
 from dashboard import tokens
 from dashboard.access import LOGIN_PATH, OPEN_PATHS, Access, Login, RefusedError
-from dashboard.i18n import LANGUAGES, Texts, texts
-from dashboard.scheme import FONT_FILE, SCHEME_SCRIPT
+from dashboard.forms import (
+    is_signed,
+    language,
+    put_cookie,
+    rendered,
+    signed,
+    wait_words,
+)
+from dashboard.i18n import Texts, texts
+from dashboard.scheme import FONT_FILE
 from dashboard.store import DONE, FAILED, LOGIN, LOGIN_FAILED, LOGOUT, REFUSED, Entry, StoreError
 from dashboard.users import LockedError, machine_now
 

@@ -380,9 +380,9 @@ def check_password(name: str, password: str) -> None:
         raise PasswordError("length", f"A password has {SHORTEST} to {LONGEST} characters")
     plain = "".join(c for c in folded(password) if c.isalnum())
     named = "".join(c for c in folded(name) if c.isalnum())
-    # A name with digits or a sign behind it is the name still.
-    rest = plain.removeprefix(named) if named else plain
-    if rest.isdigit() or not rest or len(set(password)) < 5 or plain in COMMON:
+    # A name with signs and a number behind it is the name still.
+    of_name = bool(named) and plain.rstrip("0123456789") == named.rstrip("0123456789")
+    if of_name or len(set(password)) < 5 or plain in COMMON:
         raise PasswordError("easy", "That password is too easy to guess")
 
 

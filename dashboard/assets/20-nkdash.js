@@ -227,7 +227,7 @@
     const link = event.target.closest("a[href]");
     const plain = !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
     if (!link || !plain || event.button !== 0 || link.hasAttribute("download")) return;
-    if (link.target === "_blank" || link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
+    if (link.target || link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
     event.preventDefault();
     set("explain", { opened: false });
     set("lines", { opened: false });
@@ -262,8 +262,8 @@
       showTab: () => {
         requestAnimationFrame(() => {
           document
-            .querySelector("#tabs [aria-current]")
-            ?.scrollIntoView({ inline: "center", block: "nearest" });
+            .querySelectorAll("#tabs [aria-current], #nav [aria-current]")
+            .forEach((link) => link.scrollIntoView({ inline: "center", block: "nearest" }));
         });
       },
       showDays: () => {

@@ -7,6 +7,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from dashboard import tokens
+from dashboard.access import ACCOUNT_PATH
 from dashboard.components import filters
 from dashboard.components.parts import attributes, icon
 from dashboard.i18n import LANGUAGES, Texts
@@ -148,7 +149,13 @@ def _reader(t: Texts, user: User, leave: str) -> html.Details:
                 [
                     html.P(user.name, className="reader-name"),
                     html.P(f"{t(f'role.{user.role}')} · {stores}", className="quiet"),
-                    html.A(t("account.change"), href="/account", className="reader-account"),
+                    # With a target it is left to the browser: no page of the app.
+                    html.A(
+                        t("account.change"),
+                        href=ACCOUNT_PATH,
+                        target="_self",
+                        className="reader-account",
+                    ),
                     html.Form(
                         [
                             dcc.Input(type="hidden", name="form", value=leave),
