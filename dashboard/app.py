@@ -12,6 +12,7 @@ from flask_compress import Compress
 import dashboard.pages
 from dashboard import callbacks, tokens
 from dashboard.access import INSIDE, OPEN_PATHS, Access, Login, current_user, guard
+from dashboard.account import add_account
 from dashboard.audit import Audit
 from dashboard.callbacks import Server
 from dashboard.components.shell import shell
@@ -54,6 +55,7 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
     if access.mode is Login.USERS:
         guard(server, access, LOGIN_OPEN, owners)
         add_login(server, access, key)
+        add_account(server, access, key, data)
     else:
         guard(server, access, OPEN_PATHS, owners)
     app = Dash(

@@ -1,31 +1,29 @@
 """The login page and the way out, for built-in users."""
 
-import hashlib
-import hmac
 import secrets
 import uuid
 from datetime import timedelta
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, make_response, redirect, render_template, request
+from flask import Flask, Response, g, redirect, request
 
-from dashboard import tokens
 from dashboard.access import LOGIN_PATH, OPEN_PATHS, Access, Login, RefusedError
 from dashboard.forms import (
+    asked_texts,
+    drawn,
     is_signed,
-    language,
+    locked,
     put_cookie,
-    rendered,
+    put_session,
+    retry_after,
     signed,
-    wait_words,
 )
-from dashboard.i18n import Texts, texts
+from dashboard.i18n import Texts
 from dashboard.scheme import FONT_FILE
 from dashboard.store import DONE, FAILED, LOGIN, LOGIN_FAILED, LOGOUT, REFUSED, Entry, StoreError
 from dashboard.users import LockedError, machine_now
 
 LOGOUT_PATH = "/logout"
-YEAR = timedelta(days=365)
 LONGEST_NEXT = 2000
 # What the login page needs, and nobody must be known for.
 LOGIN_OPEN = OPEN_PATHS | {
@@ -47,14 +45,14 @@ def add_login(server: Flask, access: Access, key: bytes) -> None:
         try:
             access.reader(request)
         except RefusedError:
-            return page(texts(_language()), onwards, problems=_insecure(access))
+            return page(asked_texts(), onwards, problems=_insecure(access))
         except StoreError as error:
-            return page(texts(_language()), onwards, status=503, problems=(str(error),))
+            return page(asked_texts(), onwards, status=503, problems=(str(error),))
         return _to(onwards)
 
     @server.post(LOGIN_PATH)
     def enter() -> Response:
-        t = texts(_language())
+        t = asked_texts()
         name, onwards = request.form.get("name", ""), safe_next(request.form.get("next", ""))
         bound = request.cookies.get(form_cookie, "")
         if not bound or not is_signed(key, bound, request.form.get("form", "")):
@@ -63,13 +61,9 @@ def add_login(server: Flask, access: Access, key: bytes) -> None:
         try:
             return tried(t, name, onwards)
         except LockedError as error:
-            minutes = max(1, -(-int(error.wait.total_seconds()) // 60))
-            answer = page(
-                t, onwards, status=429, name=name, problems=(t("login.locked", minutes=minutes),)
-            )
-            answer.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
             tell(LOGIN_FAILED, name, REFUSED, "locked")
-            return answer
+            problems = (locked(t, error),)
+            return retry_after(page(t, onwards, status=429, name=name, problems=problems), error)
         except StoreError as error:
             return page(t, onwards, status=503, name=name, problems=(str(error),))
 
@@ -83,10 +77,8 @@ def add_login(server: Flask, access: Access, key: bytes) -> None:
         if old:
             access.users.end(old)
         tell(LOGIN, account.name, DONE, role=account.role)
-        token = access.users.begin(account.name)
         answer = _to(onwards)
-        longest = timedelta(days=access.settings.nkdash_session_days)
-        put_cookie(answer, access.cookie, token, longest, "Lax")
+        put_session(answer, access, account.name)
         answer.delete_cookie(form_cookie, secure=access.is_https)
         return answer
 
@@ -121,57 +113,26 @@ def add_login(server: Flask, access: Access, key: bytes) -> None:
         t: Texts, onwards: str, *, status: int = 200, name: str = "", problems: tuple[str, ...] = ()
     ) -> Response:
         bound = request.cookies.get(form_cookie) or secrets.token_urlsafe(24)
-        other = next(code for code in LANGUAGES if code != t.language)
-        told = {"lang": other} | ({"next": onwards} if onwards != "/" else {})
-        body = render_template(
+        answer = drawn(
             "login.html",
-            t=t,
-            font=FONT_FILE,
-            variables=tokens.css_variables(),
-            scheme=SCHEME_SCRIPT,
+            t,
+            LOGIN_PATH,
+            {"next": onwards} if onwards != "/" else {},
+            status=status,
+            problems=problems,
             form=signed(key, bound),
             next=onwards,
             name=name,
-            problems=problems,
             nobody=status == 200 and not access.users.all(),
-            other=other,
-            other_name=LANGUAGES[other],
-            other_href=f"{LOGIN_PATH}?{urlencode(told)}",
         )
-        answer = make_response(body, status)
-        put_cookie(answer, form_cookie, bound, timedelta(hours=12), "Strict")
-        if request.args.get("lang") in LANGUAGES:
-            # The page's own scripts change this one too.
-            answer.set_cookie("nkdash_lang", t.language, max_age=YEAR, samesite="Lax")
+        put_cookie(answer, access, form_cookie, bound, timedelta(hours=12), "Strict")
         return answer
-
-    def put_cookie(
-        answer: Response, name: str, value: str, longest: timedelta, same_site: str
-    ) -> None:
-        answer.set_cookie(
-            name,
-            value,
-            max_age=longest,
-            secure=access.is_https,
-            httponly=True,
-            samesite=same_site,
-        )
 
 
 def logout_form(access: Access, key: bytes) -> str | None:
     """What signs the logout of whoever asks now; None where there is nothing to log out of."""
     token = request.cookies.get(access.cookie)
     return signed(key, token) if access.mode is Login.USERS and token else None
-
-
-def signed(key: bytes, bound: str) -> str:
-    """A form's token, good only together with the cookie ``bound``."""
-    return hmac.new(key, f"form:{bound}".encode(), hashlib.sha256).hexdigest()
-
-
-def is_signed(key: bytes, bound: str, token: str) -> bool:
-    """Whether ``token`` is that of the cookie ``bound``."""
-    return hmac.compare_digest(signed(key, bound).encode(), token.encode())
 
 
 def safe_next(asked: str) -> str:
@@ -196,13 +157,8 @@ def _insecure(access: Access) -> tuple[str, ...]:
     """Why this browser will keep no login, where it came without TLS."""
     proto = request.headers.get("X-Forwarded-Proto", request.scheme)
     if access.is_https and proto != "https" and request.host.split(":")[0] != "localhost":
-        return (texts(_language())("login.insecure"),)
+        return (asked_texts()("login.insecure"),)
     return ()
-
-
-def _language() -> str:
-    asked = request.args.get("lang", "")
-    return asked if asked in LANGUAGES else request.cookies.get("nkdash_lang", "")
 
 
 def _to(path: str) -> Response:

@@ -51,7 +51,8 @@
     const graph = card.querySelector(".js-plotly-plot");
     const style = getComputedStyle(card);
     const title = card.querySelector("h2").textContent;
-    const hint = card.querySelector(".hint")?.textContent ?? "";
+    const said = card.querySelector(".hint .hint") ?? card.querySelector(".hint");
+    const hint = [...(said?.childNodes ?? [])].map((part) => part.textContent).join(" · ");
     const { width, height } = graph.getBoundingClientRect();
     const layout = {
       ...graph.layout,
@@ -95,7 +96,6 @@
   window.addEventListener("beforeprint", () => {
     before = root.getAttribute(scheme);
     root.setAttribute(scheme, "light");
-    window.nkdashRedraw?.();
   });
   window.addEventListener("afterprint", () => {
     if (before) root.setAttribute(scheme, before);

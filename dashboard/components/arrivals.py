@@ -36,6 +36,7 @@ def arrivals_card(ctx: Context, frame: pl.DataFrame) -> html.Section:
         ),
         hint=html.Span(keys, className="hint bars"),
         explain="customers.arrivals",
+        picture=True,
     )
 
 

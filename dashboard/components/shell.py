@@ -28,74 +28,83 @@ def shell(
     ``leave`` signs the form that logs ``user`` out; without it there is nothing to log out of.
     """
     return dmc.MantineProvider(
-        [
-            dcc.Location(id="url", refresh=False),
-            dcc.Store(id="version", data=version),
-            dcc.Store(id="view"),
-            dcc.Store(id="resolved"),
-            dcc.Store(id="explain-request"),
-            dcc.Store(id="lines-request"),
-            dcc.Store(id="titles", data={p.name: f"{t(f'page.{p.name}')} · NKDash" for p in pages}),
-            html.Span(str(version or ""), id="nk-version", hidden=True),
-            html.A(t("skip"), href="#page", className="skip"),
-            dmc.NotificationContainer(
-                id="notices", position="bottom-right", autoClose=12000, limit=3
-            ),
-            dmc.AppShell(
-                [
-                    dmc.AppShellHeader([_top(t, user, leave), filters.bar(t)]),
-                    dmc.AppShellMain(
-                        [
-                            html.Div(
-                                [
-                                    icon("alert-triangle"),
-                                    t("offline"),
-                                    html.Button(
-                                        t("retry"), type="button", **attributes(data_action="retry")
-                                    ),
-                                ],
-                                className="offline-banner",
-                                role="alert",
-                            ),
-                            html.Div(id="page", tabIndex=-1),
-                        ]
-                    ),
-                    dmc.AppShellFooter(
-                        html.Nav(
-                            id="nav-phone", className="pages", **attributes(aria_label=t("pages"))
+        dmc.DatesProvider(
+            [
+                dcc.Location(id="url", refresh=False),
+                dcc.Store(id="version", data=version),
+                dcc.Store(id="view"),
+                dcc.Store(id="resolved"),
+                dcc.Store(id="explain-request"),
+                dcc.Store(id="lines-request"),
+                dcc.Store(
+                    id="titles", data={p.name: f"{t(f'page.{p.name}')} · NKDash" for p in pages}
+                ),
+                html.Span(str(version or ""), id="nk-version", hidden=True),
+                html.A(t("skip"), href="#page", className="skip"),
+                dmc.NotificationContainer(
+                    id="notices", position="bottom-right", autoClose=12000, limit=3
+                ),
+                dmc.AppShell(
+                    [
+                        dmc.AppShellHeader([_top(t, user, leave), filters.bar(t)]),
+                        dmc.AppShellMain(
+                            [
+                                html.Div(
+                                    [
+                                        icon("alert-triangle"),
+                                        t("offline"),
+                                        html.Button(
+                                            t("retry"),
+                                            type="button",
+                                            **attributes(data_action="retry"),
+                                        ),
+                                    ],
+                                    className="offline-banner",
+                                    role="alert",
+                                ),
+                                html.Div(id="page", tabIndex=-1),
+                            ]
                         ),
-                        hiddenFrom="sm",
-                    ),
-                ],
-                header={"height": {"base": 92, "sm": 104}},
-                footer={"height": {"base": 56, "sm": 0}},
-                padding=0,
-                withBorder=False,
-                transitionDuration=0,
-            ),
-            filters.drawer(t),
-            dmc.Modal(
-                html.Div(id="explain-body"),
-                id="explain",
-                title=t("explain.open"),
-                size="lg",
-                closeButtonProps={"aria-label": t("close")},
-            ),
-            dmc.Drawer(
-                html.Div(id="lines-body"),
-                id="lines",
-                title=t("lines.title"),
-                position="right",
-                size="lg",
-                closeButtonProps={"aria-label": t("close")},
-            ),
-            dmc.Modal(
-                _shortcuts(t),
-                id="help",
-                title=t("help.title"),
-                closeButtonProps={"aria-label": t("close")},
-            ),
-        ],
+                        dmc.AppShellFooter(
+                            html.Nav(
+                                id="nav-phone",
+                                className="pages",
+                                **attributes(aria_label=t("pages")),
+                            ),
+                            hiddenFrom="sm",
+                        ),
+                    ],
+                    header={"height": {"base": 92, "sm": 104}},
+                    footer={"height": {"base": 56, "sm": 0}},
+                    padding=0,
+                    withBorder=False,
+                    transitionDuration=0,
+                ),
+                filters.drawer(t),
+                dmc.Modal(
+                    html.Div(id="explain-body"),
+                    id="explain",
+                    title=t("explain.open"),
+                    size="lg",
+                    closeButtonProps={"aria-label": t("close")},
+                ),
+                dmc.Drawer(
+                    html.Div(id="lines-body"),
+                    id="lines",
+                    title=t("lines.title"),
+                    position="right",
+                    size="lg",
+                    closeButtonProps={"aria-label": t("close")},
+                ),
+                dmc.Modal(
+                    _shortcuts(t),
+                    id="help",
+                    title=t("help.title"),
+                    closeButtonProps={"aria-label": t("close")},
+                ),
+            ],
+            settings={"locale": t.language},
+        ),
         theme=tokens.mantine_theme(),
         defaultColorScheme="auto",
     )

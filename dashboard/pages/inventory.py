@@ -227,6 +227,7 @@ def abc(ctx: Context) -> Any:
                 hint=ctx.t("stock.pareto.hint"),
                 explain="inventory.pareto",
                 wide=True,
+                picture=True,
             ),
         ],
         className="grid",

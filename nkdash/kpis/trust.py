@@ -10,6 +10,8 @@ from nkdash.kpis.selection import Selection, period_params, periods, sql
 
 DIMENSIONS = {"dataset": "dataset"}
 NOTHING = "Nothing is loaded yet."
+# A parameter: who may not see stock may not ask with the name of its table in the SQL.
+SNAPSHOTS = "fact_stock_on_hand_snapshot"
 # Of all datasets the one that is furthest behind; none where one was never complete.
 COMPLETE_TO = (
     "CASE WHEN bool_and(complete_to IS NOT NULL) FILTER (NOT is_snapshot) "
@@ -115,7 +117,7 @@ def measure(selection: Selection, kpis: tuple[Kpi, ...], by: tuple[str, ...]) ->
         kpis=flow.select_list(kpis, selection.tax),
         order=", ".join(("period", *by)),
     )
-    return Query(text, period_params(selection))
+    return Query(text, {**period_params(selection), "snapshots": SNAPSHOTS})
 
 
 def family() -> Family:

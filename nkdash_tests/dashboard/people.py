@@ -94,3 +94,25 @@ def sections_of(path: str) -> list[str]:
     pages = [make() for make in offers(dashboard.pages, "page")]
     [page] = [page for page in pages if page.path == path]
     return [section.name for sections in page.tabs.values() for section in sections]
+
+
+def controls(
+    client: FlaskClient, known: list[dict[str, Any]], search: str, path: str = "/"
+) -> bytes:
+    """The answer of the callback that draws the chips of the filters."""
+    [wanted] = [d for d in known if "chips.children" in d["output"]]
+    outputs: list[Any] = []
+    for part in wanted["output"].strip(".").split("..."):
+        name, prop = part.rsplit(".", 1)
+        outputs.append([] if name.startswith("{") else {"id": name, "property": prop})
+    values = {"search": search, "pathname": path, "data": 1}
+    body = {
+        "output": wanted["output"],
+        "outputs": outputs,
+        "inputs": [{**part, "value": values[part["property"]]} for part in wanted["inputs"]],
+        "state": [],
+        "changedPropIds": ["url.search"],
+    }
+    answer = client.post("/_dash-update-component", json=body)
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return bytes(answer.get_data())

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,6 +16,7 @@ from nkdash.settings import Settings
 from nkdash_tests.dashboard.people import (
     add_people,
     client_of,
+    controls,
     section,
     sections_of,
     serve,
@@ -116,9 +118,61 @@ def test_a_page_that_is_not_for_its_reader_is_told_as_refused(
     chosen: Settings, store: Store
 ) -> None:
     client = client_of(serve(chosen), "kemang")
-    section(client, sections_of("/")[0], "", "/operations")
+    known = client.get("/_dash-dependencies").get_json()
+    controls(client, known, "", "/operations")
     section(client, sections_of("/")[0], "", "/")
-    assert [e.outcome for e in store.newest(2, (VIEW,))] == ["done", "refused"]
+    told = [(e.path, e.outcome) for e in store.newest(2, (VIEW,))]
+    assert told == [("/", "done"), ("/operations", "refused")]
+
+
+def test_no_page_is_seen_under_the_name_of_another(client: FlaskClient, store: Store) -> None:
+    """What the browser says it is on decides what the audit says, so it decides what is shown."""
+    for path in ("/operations", "/sales", "/no/such/page"):
+        for output in sections_of("/"):
+            assert section(client, output, RANGE, path).get_json()["response"] == {}
+        rows = grid_rows(client, "customers", path, RANGE)
+        assert rows.get_json()["response"] == {}
+        drawer = receipt(client, "product_sales", "pos-1", path, RANGE)
+        assert drawer["lines-body"]["children"] is None
+    assert grid_rows(client, "transactions", "/sales", RANGE).get_json()["response"]
+    assert receipt(client, "transactions", "pos-1", "/sales", RANGE)["lines-body"]["children"]
+    assert {path for path, _ in views(store)} <= {"/sales", "/operations", "/no/such/page"}
+
+
+def grid_rows(client: FlaskClient, table: str, path: str, search: str) -> Any:
+    """The answer to a grid's question for its first rows."""
+    frame = {"type": "grid-frame", "table": table}
+    asked = {"startRow": 0, "endRow": 10, "sortModel": [], "filterModel": {}}
+    body = {
+        "output": "grid.getRowsResponse",
+        "outputs": {"id": "grid", "property": "getRowsResponse"},
+        "inputs": [{"id": "grid", "property": "getRowsRequest", "value": asked}],
+        "state": [*of_url(search, path), [{"id": frame, "property": "id", "value": frame}]],
+        "changedPropIds": ["grid.getRowsRequest"],
+    }
+    return client.post("/_dash-update-component", json=body)
+
+
+def receipt(client: FlaskClient, table: str, key: str, path: str, search: str) -> dict[str, Any]:
+    """The drawer of a row, by property."""
+    parts = [("lines-body", "children"), ("lines", "opened")]
+    body = {
+        "output": f"..{'...'.join(f'{i}.{p}' for i, p in parts)}..",
+        "outputs": [{"id": i, "property": p} for i, p in parts],
+        "inputs": [
+            {"id": "lines-request", "property": "data", "value": {"table": table, "key": key}}
+        ],
+        "state": of_url(search, path),
+        "changedPropIds": ["lines-request.data"],
+    }
+    found: dict[str, Any] = client.post("/_dash-update-component", json=body).get_json()["response"]
+    return found
+
+
+def of_url(search: str, path: str) -> list[Any]:
+    """What the browser says of its address."""
+    values = {"search": search, "pathname": path}
+    return [{"id": "url", "property": name, "value": value} for name, value in values.items()]
 
 
 def test_an_export_is_told_with_its_rows(client: FlaskClient, store: Store) -> None:

@@ -112,6 +112,8 @@ def test_a_page_goes_to_the_login_and_comes_back(client: FlaskClient) -> None:
         "/" + "x" * 3000,
         "http:evil.example",
         "///evil.example",
+        "//[",
+        "/\u2028/evil.example",
     ],
 )
 def test_the_login_leads_to_no_other_place(evil: str) -> None:

@@ -470,7 +470,7 @@ def test_the_grid_says_how_each_day_stands(client: FlaskClient) -> None:
     assert "POS lines, 22 Nov 2026: loaded" in drawn
     assert "POS lines, 23 Nov 2026: open" in drawn
     assert "Purchases, 12 Nov 2026: failed" in drawn
-    assert "Invoices, 10 Nov 2026: missing" in drawn
+    assert "Invoices, 10 Nov 2026: loaded" in drawn
     september = call(client, "operations-days.children", {"url.search": "?calendar=2026-09"})
     assert f"POS lines, {LOST_DAY.day} Sep 2026: missing" in september
     quarter_ = call(client, "operations-days.children", {"url.search": "?calendar=2026-q4"})

@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from dashboard.context import open_context
 from dashboard.data.scope import (
     OPEN,
     REMADE,
@@ -24,12 +25,18 @@ from dashboard.data.scope import (
     rule,
 )
 from dashboard.data.session import Cache, Data
-from nkdash.kpis.model import Query
+from dashboard.i18n import texts
+from dashboard.state import parse
+from nkdash.kpis.model import Family, KpiError, Query
+from nkdash.kpis.registry import families, measure
+from nkdash.kpis.selection import Selection
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 from nkdash_tests.dashboard.shop import Shop
 
 SOME = Scope((1, 3))
+# Families of KPIs about what belongs to no store.
+WITHHELD = {"dependency", "gmroi", "inventory", "movements", "purchases"}
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +154,47 @@ def test_customers_have_no_names_and_vendors_do(whole: Data, shop: Shop) -> None
     always = {i for (i,) in rows(whole, Scope(None, personal=False), told)}
     bought = shop.sales.filter(pl.col(STORE) == 1).get_column("customer_id").drop_nulls()
     assert {i for (i,) in rows(whole, Scope((1,)), told)} == always | set(bought)
+
+
+def test_a_user_who_is_no_staff_may_be_a_customer_with_a_login(whole: Data) -> None:
+    names = "SELECT user_id, name FROM dim_users ORDER BY user_id"
+    assert rows(whole, WHOLE, names) == [(2, "Kasir"), (3, "Dewi")]
+    # Dewi is the salesperson of a document; of the other nothing says that he works here.
+    for scope in (Scope(None, personal=False), SOME):
+        assert rows(whole, scope, names) == [(2, "#2"), (3, "Dewi")]
+
+
+@pytest.mark.parametrize("family", [f for f in families().values() if "store" in f.filters])
+@pytest.mark.parametrize("by", ["", "store", "category", "cashier", "method", "product"])
+def test_every_kpi_of_a_reader_is_that_of_his_stores(
+    whole: Data, published: Settings, family: Family, by: str
+) -> None:
+    def told(scope: Scope, search: str) -> list[str]:
+        with open_context(published, whole.seen_by(scope), texts("en"), "/", parse(search)) as c:
+            cut = (by,) if by else ()
+            names = [kpi.name for kpi in family.kpis if can_be_told(kpi.name, c.selection, cut)]
+            found = c.session.frame(measure(tuple(names), c.selection, cut)) if names else None
+            return [] if found is None else sorted(map(str, found.rows()))
+
+    if by and by not in family.by:
+        return
+    days = "?range=2026-09-25..2026-11-22"
+    try:
+        mine = told(Scope((1,)), days)
+    except WithheldError:
+        assert family.name in WITHHELD
+        return
+    assert family.name not in WITHHELD
+    assert mine == told(WHOLE, f"{days}&store=1")
+
+
+def can_be_told(kpi: str, selection: Selection, by: tuple[str, ...]) -> bool:
+    """A receipt may hold many products: not everything is told by them."""
+    try:
+        measure((kpi,), selection, by)
+    except KpiError:
+        return False
+    return True
 
 
 def test_answers_are_kept_for_each_scope(whole: Data) -> None:

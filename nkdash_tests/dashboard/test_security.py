@@ -11,16 +11,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import brotli
 import polars as pl
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import dashboard.pages
+from dashboard.app import MOST_BUNDLES, MOST_BYTES, _bundle_cache
+from dashboard.i18n import texts
+from nkdash.discovery import offers
 from nkdash.settings import Settings
 from nkdash_tests.dashboard.conftest import Visit
 from nkdash_tests.dashboard.people import (
     add_people,
     client_of,
+    controls,
+    log_in,
     section,
     sections_of,
     serve,
@@ -30,6 +37,7 @@ from nkdash_tests.dashboard.shop import STORES, Shop
 
 RANGE = "?range=2026-09-25..2026-11-22"
 NAMES = ("Budi", "Sari")
+TABLES = ("transactions", "products", "customers", "segment_customers", "product_sales")
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +175,8 @@ def test_totals_of_a_reader_are_those_of_his_stores(
         for output in sections_of("/")
     ]
     assert any(f"{int(expected):,}" in text for text in shown)
+    # What he may not see is left out of the first page: no part of it is withheld as a whole.
+    assert [text for text in shown if "Only for people who" in text] == []
 
 
 @pytest.mark.parametrize("search", [f"{RANGE}&store=2", f"{RANGE}&store=1,2", RANGE])
@@ -213,19 +223,14 @@ def test_a_viewer_gets_no_customers_name_in_any_byte(
         client = clients(name)
         answers = [
             client.get(f"/export/{table}.{kind}{search}").get_data()
-            for table in ("transactions", "products")
+            for table in TABLES
             for kind in ("csv", "xlsx")
         ]
+        pages = [make() for make in offers(dashboard.pages, "page")]
+        sections = [(s.name, p.path) for p in pages for tab in p.tabs.values() for s in tab]
+        assert len(sections) > 20
+        answers += [section(client, name, search, path).get_data() for name, path in sections]
         known = client.get("/_dash-dependencies").get_json()
-        sections = [
-            d["output"].removesuffix(".children")
-            for d in known
-            if re.fullmatch(r"[a-z-]+\.children", d["output"])
-            and [i["id"] for i in d["inputs"]] == ["url", "version"]
-            and [s["id"] for s in d["state"]] == ["url"]
-        ]
-        assert len(sections) > 6
-        answers += [section(client, output, search).get_data() for output in sections]
         answers.append(controls(client, known, search))
         return b"".join(answers).decode("utf-8", "replace")
 
@@ -237,21 +242,46 @@ def test_a_viewer_gets_no_customers_name_in_any_byte(
     assert "#11" in everything("tamu")
 
 
-def controls(client: FlaskClient, known: list[dict[str, Any]], search: str) -> bytes:
-    """The answer of the callback that draws the chips of the filters."""
-    [wanted] = [d for d in known if "chips.children" in d["output"]]
-    outputs: list[Any] = []
-    for part in wanted["output"].strip(".").split("..."):
-        name, prop = part.rsplit(".", 1)
-        outputs.append([] if name.startswith("{") else {"id": name, "property": prop})
-    values = {"search": search, "pathname": "/", "data": 1}
-    body = {
-        "output": wanted["output"],
-        "outputs": outputs,
-        "inputs": [{**part, "value": values[part["property"]]} for part in wanted["inputs"]],
-        "state": [],
-        "changedPropIds": ["url.search"],
-    }
-    answer = client.post("/_dash-update-component", json=body)
-    assert answer.status_code == 200, answer.get_data(as_text=True)
-    return bytes(answer.get_data())
+# What one reader leaves behind for another
+
+
+def test_nobody_is_handed_what_another_was_answered(clients: Callable[[str], FlaskClient]) -> None:
+    for path in ("/_dash-layout?x=/assets/", "/_dash-layout?/_dash-component-suites/"):
+        for name in ("bos", "tamu"):
+            answer = clients(name).get(path, headers={"Accept-Encoding": "br"})
+            assert answer.headers["Content-Encoding"] == "br"
+            assert f"You are {name}" in brotli.decompress(answer.get_data()).decode()
+
+
+def test_strangers_cannot_fill_the_memory(
+    server: Flask, clients: Callable[[str], FlaskClient]
+) -> None:
+    kept = _bundle_cache()
+    for path in ("/login?x=/assets/", "/export/products.csv?/_dash-component-suites/", "/assets"):
+        kept.set(f"br;{path}", b"")
+    assert kept == {}
+    for number in range(2 * MOST_BUNDLES):
+        kept.set(f"br;/assets/{number}", b"")
+    assert len(kept) == MOST_BUNDLES
+    assert texts("no such language") is texts("another")
+    for client, path in (
+        (server.test_client(), "/login"),
+        (clients("sari"), "/_dash-update-component"),
+    ):
+        body = b'{"output": "' + b"x" * MOST_BYTES + b'"}'
+        answer = client.post(path, data=body, content_type="application/json")
+        assert answer.status_code == 413, path
+
+
+def test_a_file_is_gone_for_whoever_may_see_fewer_stores_by_now(
+    published: Settings, tmp_path: Path
+) -> None:
+    chosen = with_users(published, nkdash_state_dir=tmp_path)
+    users = add_people(chosen, "sari")
+    client = client_of(serve(chosen), "sari")
+    job = client.post(f"/export/transactions.xlsx{RANGE}").get_json()["job"]
+    assert client.get(f"/export/jobs/{job}").status_code == 200
+    users.set_stores("sari", [1])
+    assert log_in(client, "sari").status_code == 303
+    for path in (f"/export/jobs/{job}", f"/export/jobs/{job}/file"):
+        assert client.get(path).status_code == 404

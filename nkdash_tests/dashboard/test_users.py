@@ -84,7 +84,19 @@ def test_an_unknown_name_is_checked_as_long_as_a_wrong_password(
     assert known.verify("gone", PASSWORD, "1.1.1.1") is None
 
 
-@pytest.mark.parametrize("password", ["short", "x" * 201, "aaaaaaaaaaaaaaa", "ayu.ayu.ayu.ayu"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "short",
+        "x" * 201,
+        "aaaaaaaaaaaaaaa",
+        "ayu.ayu.ayu.ayu",
+        "Ayu ayu ayu ayu 2026!",
+        "Password 1234",
+        "123456789012",
+        "Bismillah-123",
+    ],
+)
 def test_a_weak_password_is_refused_with_words(known: Users, password: str) -> None:
     with pytest.raises(UserError, match="choose another"):
         known.add("ayu.ayu.ayu.ayu", Role.VIEWER, None, password)
@@ -158,6 +170,29 @@ def test_guessing_from_many_addresses_and_with_many_names_is_locked_out(known: U
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("addresses", "locked"),
+    [
+        (("2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3"), True),
+        (("2001:db8::1", "2001:db8:0:1::1", "2001:db8:0:2::1"), False),
+        (("::ffff:1.1.1.1", "1.1.1.1", "1.1.1.1"), True),
+        (("::ffff:1.1.1.1", "::ffff:1.1.1.2", "::ffff:1.1.1.3"), False),
+    ],
+)
+def test_who_has_a_network_has_no_more_guesses(
+    known: Users, addresses: tuple[str, ...], locked: bool
+) -> None:
+    def guess() -> None:
+        for address in addresses * 2:
+            assert known.verify("ayu", "wrong wrong wrong", address) is None
+
+    if locked:
+        with pytest.raises(LockedError):
+            guess()
+    else:
+        guess()
+
+
 def test_a_right_password_forgets_the_wrong_ones_of_that_address(known: Users) -> None:
     for _ in range(3):
         fail(known, users.MOST_OF_BOTH - 1)

@@ -2,7 +2,7 @@ WITH {periods},
 datasets AS (
     SELECT
         dataset,
-        coalesce(bool_or(fact_table = 'fact_stock_on_hand_snapshot'), false) AS is_snapshot,
+        coalesce(bool_or(fact_table = $snapshots), false) AS is_snapshot,
         min(date) AS first_day
     FROM data_coverage
     GROUP BY dataset
