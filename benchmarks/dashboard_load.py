@@ -119,7 +119,7 @@ class Bench:
         status, answer = client.post(body)
         seconds = time.perf_counter() - started
         if status not in (200, 204) or PROBLEM in answer:
-            self.faults[f"{asked.name} {asked.path}{asked.search}"] = f"{status} {answer[:300]!r}"
+            self.faults[f"{asked.name} {asked.path}{asked.search}"] = f"{status} {answer[-300:]!r}"
         return seconds
 
 

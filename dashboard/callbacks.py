@@ -126,12 +126,10 @@ def _view(app: Dash, server: Server) -> None:
         page = server.page(path)
         if page is None:
             home = html.A(t("page.overview"), href="/")
-            told = message(t("missing.title"), t("missing.words"), remedy=home)
-            return [_tabs(t, hidden=True), told], {"page": ""}
+            return message(t("missing.title"), t("missing.words"), remedy=home), {"page": ""}
         if not may_open(current_user(), page.name):
             home = html.A(t("page.overview"), href="/")
-            told = message(t("withheld.title"), t("withheld.words"), remedy=home)
-            return [_tabs(t, hidden=True), told], {"page": ""}
+            return message(t("withheld.title"), t("withheld.words"), remedy=home), {"page": ""}
         state = parse(search)
         tab = page.tab(state.tab)
         wanted = {"page": page.name, "tab": tab}
@@ -143,7 +141,10 @@ def _view(app: Dash, server: Server) -> None:
 
 def _skeleton(t: Texts, page: Page, tab: str, sort: str, drawn: Sequence[Any] | None) -> list[Any]:
     heading = html.H1(t(f"page.{page.name}"), className="unseen")
-    tabs = _tabs(t, hidden=len(page.tabs) < 2)
+    # Its place is kept while it loads, so that nothing jumps.
+    tabs = html.Nav(
+        id="tabs", className="tabs", hidden=len(page.tabs) < 2, **attributes(aria_label=t("tabs"))
+    )
     sections: list[Any] = [
         html.Div(
             html.Div(className="skeleton", style={"height": f"{section.height}px"}),
@@ -156,11 +157,6 @@ def _skeleton(t: Texts, page: Page, tab: str, sort: str, drawn: Sequence[Any] | 
         sections = [*drawn]
     table = page.tables.get(tab)
     return [heading, tabs, *sections, *([_grid(t, table, sort)] if table else [])]
-
-
-def _tabs(t: Texts, *, hidden: bool) -> html.Nav:
-    """Its place is kept while it loads, so that nothing jumps; callbacks need it on every page."""
-    return html.Nav(id="tabs", className="tabs", hidden=hidden, **attributes(aria_label=t("tabs")))
 
 
 def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
@@ -271,7 +267,7 @@ def _controls(app: Dash, server: Server) -> None:
     def tabs(search: str | None, _view: Any, path: str | None) -> Any:
         t = language()
         page = server.page(path)
-        if page is None or not may_open(current_user(), page.name) or len(page.tabs) < 2:
+        if page is None or len(page.tabs) < 2:
             return []
         state = parse(search)
         now = page.tab(state.tab)
@@ -562,4 +558,5 @@ def _browser(app: Dash) -> None:
     own("picked", Input("grid", "selectedRows"), prevent_initial_call=True)
     own("columns", Input({"type": "grid-frame", "table": ALL}, "id"))
     own("title", Input("view", "data"), State("titles", "data"))
-    own("showTab", Input("tabs", "children"), Input("nav", "children"))
+    own("showTab", Input("tabs", "children"))
+    own("showTab", Input("nav", "children"))

@@ -31,7 +31,7 @@
     }
     if (key === "range" && value === "custom") return null;
     if (Array.isArray(value)) {
-      return [key, value.map(Number).sort((a, b) => a - b).join(",")];
+      return [key, [...value].sort((a, b) => a - b || a.localeCompare(b)).join(",")];
     }
     return [key, value == null ? "" : String(value)];
   }
@@ -96,7 +96,7 @@
     const text = (sort.sort === "desc" ? "-" : "") + sort.colId;
     const query = new URLSearchParams(location.search);
     if (query.get("sort") === text) return;
-    if (!query.has("sort") && document.getElementById("grid").dataset.sort === text) return;
+    if (!query.has("sort") && document.querySelector(".table-card").dataset.sort === text) return;
     query.set("sort", text);
     const search = query.toString().replaceAll("%2C", ",");
     navigate(`${location.pathname}?${search}`, { replace: true });

@@ -129,6 +129,16 @@ def _dates(t: Texts, place: str) -> dmc.DatePickerInput:
         # Mantine paints weekends red, and red means worse here.
         weekendDays=[],
         value=[None, None],
+        ariaLabels={
+            "previousMonth": t("dates.earlier"),
+            "nextMonth": t("dates.later"),
+            "previousYear": t("dates.earlier"),
+            "nextYear": t("dates.later"),
+            "previousDecade": t("dates.earlier"),
+            "nextDecade": t("dates.later"),
+            "monthLevelControl": t("dates.months"),
+            "yearLevelControl": t("dates.years"),
+        },
         w=228 if place == "bar" else None,
     )
 

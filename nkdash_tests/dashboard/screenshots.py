@@ -1,12 +1,13 @@
 """``make screenshots``: draw every page for README and docs, light and dark, wide and on a phone.
 
-From the generated retailer with a fixed size, seed and clock, so that drawing again without a change
-gives the same files. Dagster's answers on Operations are recorded ones.
+From the generated retailer with a fixed size, seed and clock, so that drawing again without a
+change gives the same files. Dagster's answers on Operations are recorded ones.
 """
 
 import io
 import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,9 @@ def draw(folder: Path = IMAGES) -> list[Path]:
 
 def _draw(seen: Visit, path: str, file: Path) -> None:
     page = seen.open(path)
+    problems = [*seen.faults, *page.locator(".message.problem").all_inner_texts()]
+    if problems:
+        raise RuntimeError(f"{path} is not fit for a picture: {problems}")
     page.evaluate("document.fonts.ready")
     data = page.screenshot(animations="disabled", caret="hide")
     save(Image.open(io.BytesIO(data)).convert("RGB"), file)
@@ -95,4 +99,6 @@ if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     found = draw()
     size = sum(file.stat().st_size for file in found)
-    print(f"{len(found)} pictures in {IMAGES.relative_to(Path.cwd())}, {size / 1e6:.1f} MB")
+    sys.stdout.write(
+        f"{len(found)} pictures in {IMAGES.relative_to(Path.cwd())}, {size / 1e6:.1f} MB\n"
+    )

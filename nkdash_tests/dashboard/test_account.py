@@ -58,9 +58,7 @@ def test_a_reader_sees_who_he_is_in_his_language(client: FlaskClient, chosen: Se
     assert '<html lang="id">' in page
     assert "Ganti kata sandi" in page
     assert "all stores" in client_of(serve(chosen), "sari").get("/account").get_data(as_text=True)
-    assert 'href="/account"' in client.get("/_dash-layout").get_data(as_text=True).replace(
-        '"href":"', 'href="'
-    )
+    assert '"href":"/account"' in client.get("/_dash-layout").get_data(as_text=True)
 
 
 def test_a_new_password_ends_every_other_session_and_is_written_down(

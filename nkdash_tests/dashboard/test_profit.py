@@ -92,10 +92,7 @@ def test_links_to_other_pages_leave_them_their_basis() -> None:
     t = texts("en")
 
     def hrefs(state: State) -> list[str]:
-        return [
-            link.href
-            for link in shell.nav_links(t, pages, state, "/profit")
-        ]
+        return [link.href for link in shell.nav_links(t, pages, state, "/profit")]
 
     assert hrefs(State(brand=(1,))) == ["/?brand=1", "/sales?brand=1", "/profit?brand=1"]
     assert hrefs(State(tax=EX)) == ["/?tax=ex", "/sales?tax=ex", "/profit?tax=ex"]

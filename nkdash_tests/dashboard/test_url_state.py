@@ -16,7 +16,11 @@ pytestmark = pytest.mark.browser
 
 T = texts("en")
 # What a reader clicks on a page to change what it shows.
-CLICKED = (".choice a:not([aria-current])", ".tile-title:not([aria-current])", "a.rank-row")
+CLICKED = (
+    ".choice a[href]:not([aria-current])",
+    "a.tile-title[href]:not([aria-current])",
+    "a.rank-row[href]",
+)
 
 
 def control(page: Page, label: str) -> Locator:
@@ -93,6 +97,7 @@ def test_dates_of_ones_own(visit: Open) -> None:
     seen = visit()
     page = seen.open("/sales")
     page.locator(".bar-controls button.mantine-DatePickerInput-input").click()
+    page.get_by_role("button", name=T("dates.later"), exact=True).click()
     for day in ("2 November 2026", "8 November 2026"):
         page.get_by_role("button", name=day, exact=True).click()
     expect(page).to_have_url(re.compile(r"\?range=2026-11-02\.\.2026-11-08$"))
@@ -123,7 +128,7 @@ def test_the_sort_of_a_table(visit: Open) -> None:
     page.locator('.ag-header-cell[col-id="net_revenue"] .ag-header-cell-label').click()
     expect(page).to_have_url(re.compile(r"sort=-net_revenue"))
     page = again(seen)
-    head = page.locator('.ag-header-cell[col-id="net_revenue"]')
+    head = page.locator('[role=columnheader][col-id="net_revenue"]')
     expect(head).to_have_attribute("aria-sort", "descending")
 
 
@@ -148,7 +153,8 @@ def _click_and_come_back(seen: Visit, link: Locator, before: str, href: str) -> 
     expect(page).to_have_url(seen.base + href)
     seen.settle()
     shown = page.locator("#page").inner_text()
-    assert current(page) != told, f"{href} shows nothing as chosen"
+    if href.startswith(before.partition("?")[0] + "?"):
+        assert current(page) != told, f"{href} shows nothing as chosen"
     page.go_back()
     expect(page).to_have_url(seen.base + before)
     seen.settle()
