@@ -25,6 +25,7 @@ class Views:
 
     def __init__(self, settings: Settings, published: Path) -> None:
         self._connection = duckdb.connect()
+        self._running: duckdb.DuckDBPyConnection | None = None
         run = self._connection.execute
         star = settings.lake_root / "star-schema"
         run(f"ATTACH {literal(str(published))} AS published (READ_ONLY)")
@@ -52,14 +53,17 @@ class Views:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of one's own."""
         cursor = self._connection.cursor()
+        self._running = cursor
         try:
             yield cursor
         finally:
+            self._running = None
             cursor.close()
 
     def interrupt(self) -> None:
         """End the query that runs."""
-        self._connection.interrupt()
+        if self._running:
+            self._running.interrupt()
 
     def close(self) -> None:
         """Close it."""

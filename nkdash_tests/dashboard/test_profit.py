@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
@@ -92,7 +93,8 @@ def test_links_to_other_pages_leave_them_their_basis() -> None:
     t = texts("en")
 
     def hrefs(state: State) -> list[str]:
-        return [link.href for link in shell.nav_links(t, pages, state, "/profit")]
+        links: list[Any] = [*shell.nav_links(t, pages, state, "/profit")]
+        return [link.href for link in links]
 
     assert hrefs(State(brand=(1,))) == ["/?brand=1", "/sales?brand=1", "/profit?brand=1"]
     assert hrefs(State(tax=EX)) == ["/?tax=ex", "/sales?tax=ex", "/profit?tax=ex"]
@@ -101,6 +103,7 @@ def test_links_to_other_pages_leave_them_their_basis() -> None:
 def test_the_chip_of_a_basis_leads_back_to_the_pages_own(look: Look) -> None:
     with look("?tax=in", "/profit", EX) as ctx:
         assert ctx.selection.tax is TaxBasis.IN
+        chip: Any
         [chip] = filters.chips(ctx, ())
         assert chip.href == "/profit"
     with look("", "/profit", EX) as ctx:

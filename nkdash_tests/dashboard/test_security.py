@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -11,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import brotli
 import polars as pl
 import pytest
 from flask import Flask
@@ -248,9 +248,9 @@ def test_a_viewer_gets_no_customers_name_in_any_byte(
 def test_nobody_is_handed_what_another_was_answered(clients: Callable[[str], FlaskClient]) -> None:
     for path in ("/_dash-layout?x=/assets/", "/_dash-layout?/_dash-component-suites/"):
         for name in ("bos", "tamu"):
-            answer = clients(name).get(path, headers={"Accept-Encoding": "br"})
-            assert answer.headers["Content-Encoding"] == "br"
-            assert f"You are {name}" in brotli.decompress(answer.get_data()).decode()
+            answer = clients(name).get(path, headers={"Accept-Encoding": "gzip"})
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert f"You are {name}" in gzip.decompress(answer.get_data()).decode()
 
 
 def test_strangers_cannot_fill_the_memory(

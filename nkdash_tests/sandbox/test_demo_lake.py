@@ -160,6 +160,74 @@ def test_moves_explain_the_stock_and_match_the_sales(
     assert differing == (0,)
 
 
+@pytest.mark.parametrize(
+    "day", ["2026-09-24", "2026-09-30", "2026-10-04", "2026-10-25", "2026-11-03", "2026-11-20"]
+)
+def test_the_stock_of_any_day_is_all_that_moved_until_then(
+    warehouse: duckdb.DuckDBPyConnection, day: str
+) -> None:
+    # The macro rolls it from the end of a month or from a snapshot, whichever is nearer.
+    held, differing = one(
+        warehouse,
+        f"""WITH moved AS (
+            SELECT product_id, location_id, sum(quantity) AS quantity FROM stock_legs
+            WHERE date <= DATE '{day}'
+                AND product_id IN (SELECT product_id FROM dim_products WHERE storable)
+            GROUP BY ALL HAVING sum(quantity) <> 0
+        ), told AS (
+            SELECT product_id, location_id, quantity FROM stock_on_hand(DATE '{day}')
+            WHERE is_complete
+        )
+        SELECT (SELECT count(*) FROM told), count(*)
+        FROM moved FULL JOIN told USING (product_id, location_id)
+        WHERE moved.quantity IS DISTINCT FROM told.quantity""",
+    )
+    assert held > 500
+    assert differing == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "rows"),
+    [
+        ("brand", "p.brand_id", ""),
+        ("principal", "p.principal_id", ""),
+        ("root_category", "p.root_category_id", ""),
+        ("own_category", "p.category_id", ""),
+        ("cashier", "t.cashier_id", ""),
+        (
+            "method",
+            "m.payment_method_id",
+            "JOIN (SELECT DISTINCT date, order_id, payment_method_id FROM fact_payments) AS m"
+            " ON m.date = t.date AND m.order_id = t.order_id",
+        ),
+    ],
+)
+def test_a_slice_is_what_its_lines_and_receipts_are(
+    warehouse: duckdb.DuckDBPyConnection, kind: str, column: str, rows: str
+) -> None:
+    slices, differing = one(
+        warehouse,
+        f"""WITH sold AS (
+            SELECT t.date, t.source, t.pos_config_id, {column} AS id,
+                count(DISTINCT t.txn_key) FILTER (NOT t.is_refund) AS transactions,
+                count(*) AS lines, sum(s.revenue_tax_in) AS revenue_tax_in
+            FROM fact_sales_all AS s
+            JOIN fact_transactions AS t ON t.txn_key = s.txn_key
+            JOIN dim_products AS p ON p.product_id = s.product_id
+            {rows}
+            GROUP BY ALL
+        ), told AS (
+            SELECT date, source, pos_config_id, id, transactions, lines, revenue_tax_in
+            FROM agg_sales_slice_daily WHERE kind = '{kind}'
+        )
+        SELECT (SELECT count(*) FROM told),
+            (SELECT count(*) FROM (FROM sold EXCEPT ALL FROM told))
+            + (SELECT count(*) FROM (FROM told EXCEPT ALL FROM sold))""",
+    )
+    assert slices > 500
+    assert differing == 0
+
+
 def test_received_goods_are_billed(warehouse: duckdb.DuckDBPyConnection) -> None:
     billed = one(warehouse, "SELECT sum(quantity) FROM fact_purchases WHERE product_id IS NOT NULL")
     moved = one(
