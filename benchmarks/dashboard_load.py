@@ -315,7 +315,7 @@ def measure_naive(bench: Bench) -> None:
     bench.lines.append(Line("naive variant, same questions, median ratio", "", whole, None, whole))
 
 
-def measure_threads(bench: Bench, threads: int = 8, each: int = 1_000) -> None:
+def measure_threads(bench: Bench, each: int, threads: int = 8) -> None:
     """Answers of many threads, nothing cached, against those of one."""
     warehouse = Warehouse(bench.settings.warehouse_dir, poll_seconds=0)
     client = in_process(bench.settings, warehouse)
@@ -323,13 +323,12 @@ def measure_threads(bench: Bench, threads: int = 8, each: int = 1_000) -> None:
     stream = (q for q in bench.asker(7).section_questions() if callbacks.knows(q))
     bodies = [callbacks.body(q) for q in itertools.islice(stream, 300)]
     right = {body: client.post(body)[1] for body in bodies}
-    dashboard_app = in_process(bench.settings, warehouse)
 
     def one(number: int) -> int:
         drawn = random.Random(number)
         wrong = 0
         for body in drawn.choices(bodies, k=each):
-            wrong += dashboard_app.post(body)[1] != right[body]
+            wrong += client.post(body)[1] != right[body]
         return wrong
 
     started = time.perf_counter()
@@ -473,8 +472,9 @@ def prepared(options: argparse.Namespace, folder: str) -> Bench:
     return Bench(settings, published.path, environment, options.rounds, [], {})
 
 
-def run(bench: Bench, parts: set[str], starts: int) -> None:
+def run(bench: Bench, options: argparse.Namespace) -> None:
     """Measure the parts that are asked for."""
+    parts = set(options.only.split(","))
     with served(bench.environment) as (port, process):
         wait_for(port)
         for name, part in (
@@ -499,13 +499,13 @@ def run(bench: Bench, parts: set[str], starts: int) -> None:
         measure_naive(bench)
     if "threads" in parts:
         print("threads")
-        measure_threads(bench)
+        measure_threads(bench, options.questions)
     if "starts" in parts:
         print("starts")
         with sync_playwright() as playwright:
             path = "/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else None
             with playwright.chromium.launch(executable_path=path, args=CHROMIUM) as browser:
-                measure_starts(bench, browser, starts)
+                measure_starts(bench, browser, options.starts)
 
 
 PARTS = ("callbacks", "sections", "grids", "csv", "browser", "naive", "threads", "starts")
@@ -518,14 +518,14 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=400, help="questions a measurement")
     parser.add_argument("--starts", type=int, default=50)
+    parser.add_argument("--questions", type=int, default=1_000, help="of each of 8 threads")
     parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--cores", type=int, help="keep server and client on so many cores each")
     options = parser.parse_args()
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f} before the run")
     with tempfile.TemporaryDirectory() as folder:
         bench = prepared(options, folder)
-        run(bench, set(options.only.split(",")), options.starts)
+        run(bench, options)
     print()
     for line in bench.lines:
         verdict = "" if line.kept is None else "ok" if line.kept else "MISSED"

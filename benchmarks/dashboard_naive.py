@@ -31,12 +31,16 @@ class Views:
         run(f"ATTACH {literal(str(published))} AS published (READ_ONLY)")
         for table in COPIED:
             run(f"CREATE TABLE {table} AS FROM published.{table}")
-        run("DETACH published")
         run("CREATE SCHEMA base")
         for table in star_tables(load_catalog(settings)):
             files = f"{table.name}/*/data.parquet" if table.partitioned else f"{table.name}.parquet"
-            source = f"read_parquet({literal(str(star / files))}, hive_partitioning = false)"
-            run(f"CREATE VIEW {qualified(table)} AS FROM {source}")
+            if any(star.glob(files)):
+                source = f"read_parquet({literal(str(star / files))}, hive_partitioning = false)"
+                run(f"CREATE VIEW {qualified(table)} AS FROM {source}")
+            else:
+                # Never loaded: as empty as it was published.
+                run(f"CREATE TABLE {qualified(table)} AS FROM published.{qualified(table)}")
+        run("DETACH published")
         variables = {
             "cost_fallback": settings.nkdash_cost_fallback,
             "business_zone": settings.nkdash_timezone,

@@ -144,9 +144,10 @@ def site(published: Settings) -> Iterator[Site]:
 
 # Counts what is asked of the server, and how far the page's parts move while it loads.
 WATCH = """
-    window.watched = { pending: 0, at: performance.now(), shift: 0 };
+    window.watched = { asked: 0, pending: 0, at: performance.now(), shift: 0 };
     const plain = window.fetch;
     window.fetch = async (...asked) => {
+        watched.asked += 1;
         watched.pending += 1;
         try { return await plain(...asked); }
         finally { watched.pending -= 1; watched.at = performance.now(); }
@@ -161,9 +162,8 @@ QUIET = """() => document.querySelector("#page")?.children.length
     && document.querySelector("nav.pages a")
     && !document.querySelector(".skeleton, [data-dash-is-loading=true], .ag-row-loading")
     && watched.pending === 0
-    && performance.now() - watched.at > 60"""
+    && performance.now() - watched.at > 80"""
 FOLLOW = """(url) => {
-    watched.at = performance.now();
     history.pushState({}, "", url);
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
 }"""
@@ -206,7 +206,15 @@ class Visit:
 
     def go(self, path: str) -> Page:
         """Follow a link to a path, without loading the app again."""
-        self.page.evaluate(FOLLOW, path)
+        if self.page.url == self.base + path:
+            return self.page
+        return self.after(lambda: self.page.evaluate(FOLLOW, path))
+
+    def after(self, act: Callable[[], object]) -> Page:
+        """Do something that changes the address, and wait until all it asks for is there."""
+        asked = self.page.evaluate("watched.asked")
+        act()
+        self.page.wait_for_function("(asked) => watched.asked > asked", arg=asked)
         self.settle()
         return self.page
 
@@ -242,6 +250,7 @@ def visit(window: BrowserContext, site: Site) -> Iterator[Open]:
         return visits[-1]
 
     yield start
+    window.set_offline(False)
     for seen in visits:
         seen.page.evaluate("location.protocol === 'http:' && localStorage.clear()")
         seen.page.close()

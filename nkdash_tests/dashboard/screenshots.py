@@ -23,7 +23,7 @@ from nkdash.settings import Settings
 from nkdash.warehouse import publish
 from nkdash_tests.dashboard.conftest import FLAGS, Site, Visit
 from nkdash_tests.dashboard.dagster_stub import dagster
-from nkdash_tests.dashboard.pictures import save
+from nkdash_tests.dashboard.looks import save
 from nkdash_tests.dashboard.sights import fronts
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

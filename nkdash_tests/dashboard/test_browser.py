@@ -49,9 +49,10 @@ def test_each_page_loads_with_all_its_tabs(
     assert page.locator("h1").count() == 1
     for place in tabs:
         if place.tab:
-            page.locator(f'#tabs a[href*="tab={place.tab}"]').click()
-            expect(page.locator("#tabs a[aria-current]")).to_have_count(1)
-            seen.settle()
+            seen.after(page.locator(f'#tabs a[href$="tab={place.tab}"]').click)
+            expect(page.locator("#tabs a[aria-current]")).to_have_attribute(
+                "href", re.compile(f"tab={place.tab}$")
+            )
         # Dagster is not there in these tests; Operations says so.
         said = page.locator(".message.problem").all_inner_texts()
         assert not said or declared.own, (str(place), said)
@@ -215,26 +216,65 @@ def test_the_scheme_is_kept_and_there_before_the_first_paint(visit: Open) -> Non
 
 
 def test_the_keyboard_reaches_everything(visit: Open) -> None:
-    page = visit().open("/")
+    seen = visit()
+    page = seen.open("/")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
+    in_nav = [declared for declared in pages() if declared.in_nav]
+    for number, declared in enumerate(in_nav, 1):
+        page.keyboard.press(str(number))
+        expect(page).to_have_url(seen.base + declared.path)
     page.keyboard.press("2")
-    expect(page).to_have_url(re.compile("/sales$"))
+    expect(page.locator("a.rank-row").first).to_be_visible()
     page.keyboard.press("Tab")
-    reached = set()
+    reached = {}
     for _ in range(60):
-        reached.add(page.evaluate("document.activeElement.className"))
+        name, ring = page.evaluate(
+            "[document.activeElement.className, getComputedStyle(document.activeElement).outline]"
+        )
+        reached[name] = ring
         page.keyboard.press("Tab")
-    assert {"tile-title", "explain", "rank-row"} <= reached
+    assert {"tile-title", "explain", "rank-row"} <= reached.keys()
+    assert all("2px" in reached[name] for name in ("tile-title", "explain", "rank-row"))
 
 
-def test_the_reader_may_choose_indonesian(visit: Open) -> None:
-    seen = visit()
+def test_the_first_tab_offers_to_skip_to_the_figures(visit: Open) -> None:
+    page = visit().open("/sales")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the figures")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#page")).to_be_focused()
+
+
+def test_a_phone_reaches_every_page_and_filter(visit: Open) -> None:
+    seen = visit(390, 844)
     page = seen.open("/")
-    page.get_by_role("button", name="Bahasa Indonesia").click()
-    expect(page.locator("html")).to_have_attribute("lang", "id")
-    expect(page.locator('[data-kpi="net_revenue"]')).to_contain_text("Pendapatan bersih")
+    bar = page.locator("#nav-phone")
+    for declared in pages():
+        if not declared.in_nav:
+            continue
+        link = bar.locator(f'a[href="{declared.path}"]')
+        if not link.is_visible():
+            bar.locator("summary").click()
+        box = link.bounding_box()
+        assert box
+        assert box["width"] >= 44, declared.name
+        assert box["height"] >= 44, declared.name
+        assert 0 <= box["x"] <= 390 - box["width"], declared.name
+        seen.after(link.click)
+        expect(page).to_have_url(seen.base + declared.path)
+        expect(bar.locator(".more-pages")).to_be_hidden()
+    seen.go("/sales")
+    page.locator("[data-action=filters]").click()
+    drawer = page.get_by_role("dialog", name="Filters")
+    drawer.get_by_role("textbox", name="Store", exact=True).click()
+    page.get_by_role("option", name="Toko Kemang").click()
+    expect(page).to_have_url(re.compile(r"\?store=1$"))
+    drawer.get_by_role("button", name="Close").click()
+    expect(page.locator("#filter-count")).to_have_text("1")
 
 
 def test_another_company_is_another_currency(visit: Open) -> None:
@@ -252,13 +292,18 @@ def test_a_page_that_is_not_there_says_so(visit: Open) -> None:
     expect(page.get_by_text("The address names no page of NKDash.")).to_be_visible()
 
 
-def test_a_lost_connection_is_said_and_its_end_seen(visit: Open) -> None:
+def test_a_lost_connection_is_said_on_every_page_and_its_end_seen(visit: Open) -> None:
     seen = visit()
     page = seen.open("/")
-    page.context.set_offline(True)
-    expect(page.get_by_text("Connection to NKDash lost")).to_be_visible()
-    page.context.set_offline(False)
-    expect(page.get_by_text("Connection to NKDash lost")).to_be_hidden()
+    lost = page.get_by_text("Connection to NKDash lost")
+    for declared in pages():
+        seen.go(declared.path)
+        before = page.locator("#page h2, .tile-value").all_inner_texts()
+        page.context.set_offline(True)
+        expect(lost).to_be_visible()
+        assert page.locator("#page h2, .tile-value").all_inner_texts() == before
+        page.context.set_offline(False)
+        expect(lost).to_be_hidden()
     seen.faults = [fault for fault in seen.faults if "ERR_INTERNET_DISCONNECTED" not in fault]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from nkdash_tests.dashboard.conftest import Open
-from nkdash_tests.dashboard.pictures import differs, save, shrunk
+from nkdash_tests.dashboard.looks import differs, save, shrunk
 from nkdash_tests.dashboard.sights import Place, fronts
 from nkdash_tests.dashboard.test_axe import turn_dark
 

@@ -228,6 +228,14 @@ def test_a_slice_is_what_its_lines_and_receipts_are(
     assert differing == 0
 
 
+def test_what_runs_low_is_on_order(warehouse: duckdb.DuckDBPyConnection) -> None:
+    lines, partly = one(
+        warehouse,
+        "SELECT count(*), count(*) FILTER (on_order < ordered) FROM dim_open_purchase_lines",
+    )
+    assert 0 < partly < lines
+
+
 def test_received_goods_are_billed(warehouse: duckdb.DuckDBPyConnection) -> None:
     billed = one(warehouse, "SELECT sum(quantity) FROM fact_purchases WHERE product_id IS NOT NULL")
     moved = one(

@@ -23,6 +23,7 @@ from nkdash.sandbox.demo_lake.chain import (
     build_chain,
     day_of,
     dimension_frames,
+    made,
 )
 from nkdash.settings import Settings
 from nkdash.warehouse.manifest import list_lake
@@ -84,11 +85,12 @@ def _live(
         taken = sales.moved_goods(chain, sold).join(
             items.select("item", "product_id"), on="product_id", how="inner", maintain_order="left"
         )
+        level = stock.levels(chain, shares, first)
         moved = stock.move(
             chain,
             held,
             days,
-            stock.levels(chain, shares, first),
+            level,
             taken,
             documents.delivered(chain, trade),
             asked,
@@ -115,6 +117,7 @@ def _live(
             on_days(len(days))
     for result in waiting:
         result.result()
+    writer.records("purchase.order.line", stock.on_order(chain, held, level))
 
 
 class _Writer:
@@ -132,10 +135,18 @@ class _Writer:
     def dimensions(self) -> None:
         """Write the tables without days."""
         for name, frame in self._dimensions.items():
-            table = self._catalog.dimension_table(name)
-            root = self.settings.lake_root
-            write_table(root, Layer.STAR, table, frame, as_of=self._now)
-            self.rows[name] = frame.height
+            self._table(name, frame)
+
+    def records(self, model: str, frame: pl.DataFrame) -> None:
+        """Write the dimensions that are made of the records of ``model``."""
+        for dimension in self._catalog.dimensions:
+            if dimension.model == model:
+                self._table(dimension.table.name, made(dimension, frame))
+
+    def _table(self, name: str, frame: pl.DataFrame) -> None:
+        table, root = self._catalog.dimension_table(name), self.settings.lake_root
+        write_table(root, Layer.STAR, table, frame, as_of=self._now)
+        self.rows[name] = frame.height
 
     def days(self, dataset: str, clean: pl.LazyFrame, days: list[int]) -> None:
         """Write the fact of ``dataset`` for ``days``, read in the night after the last of them."""

@@ -184,19 +184,26 @@ def build_chain(size: Size, last: date) -> Chain:
 def dimension_frames(
     chain: Chain, dimensions: tuple[Dimension, ...], costs: Table
 ) -> dict[str, pl.DataFrame]:
-    """The rows of every dimension by the name of its table, of opening costs (``costs``) too."""
+    """The rows of every dimension that is known before the first day, by the name of its table, of
+    opening costs (``costs``) too."""
     raw = {model: table.frame for model, table in chain.goods.tables.items()}
     raw |= {**_places(chain), **_people(chain), **_goods(raw), "res.company": _company(raw)}
     frames = {}
     for dimension in dimensions:
         # Brands are read from a model whose name is a setting.
-        frame = raw.get(dimension.model, raw["x_product_brand"])
-        shaped = frame.lazy().select(
-            *(_field(frame, f).cast(f.dtype).alias(f.raw_name) for f in dimension.fields),
-            *([pl.lit(c.COMPANY, pl.Int64).alias("company_id")] if dimension.per_company else []),
-        )
-        frames[dimension.table.name] = dimension.make(shaped).collect()
+        model = "x_product_brand" if dimension.table.name == "dim_brands" else dimension.model
+        if model in raw:
+            frames[dimension.table.name] = made(dimension, raw[model])
     return frames | {costs.name: _opening_costs(chain, costs)}
+
+
+def made(dimension: Dimension, frame: pl.DataFrame) -> pl.DataFrame:
+    """A dimension of the records in ``frame``; fields that they lack are null."""
+    shaped = frame.lazy().select(
+        *(_field(frame, f).cast(f.dtype).alias(f.raw_name) for f in dimension.fields),
+        *([pl.lit(c.COMPANY, pl.Int64).alias("company_id")] if dimension.per_company else []),
+    )
+    return dimension.make(shaped).collect()
 
 
 def _field(frame: pl.DataFrame, field: Field) -> pl.Expr:

@@ -279,6 +279,32 @@ def _to_vendors(stock: Stock, day: int, vendors: Ints, rng: np.random.Generator)
     return _bought(day, vendors, chosen, qty)
 
 
+def on_order(chain: Chain, stock: Stock, level: Levels) -> pl.DataFrame:
+    """Records of purchase.order.line: what is ordered on the last evening, a line a product and an
+    order a vendor. Of a few vendors the first half has come already."""
+    here = stock.on_hand[WAREHOUSE, : chain.products]
+    wanted = np.where(here <= level.reorder[WAREHOUSE, :-1], level.target[WAREHOUSE, :-1] - here, 0)
+    ordered = pl.DataFrame({"item": np.nonzero(wanted > 0)[0], "qty": wanted[wanted > 0]})
+    vendor = pl.col("vendor").cast(pl.Int64)
+    number = pl.int_range(1, pl.len() + 1)
+    qty = (pl.col("qty") + 5) // 6 * 6
+    come = pl.when(vendor % 5 == 1).then(qty // 2).otherwise(0)
+    return ordered.join(items_of(chain), on="item", how="left").select(
+        "product_id",
+        id=chain.last * _MOVES_A_DAY + number,
+        order_id=chain.last * 100 + vendor,
+        state=pl.lit("purchase"),
+        company_id=pl.lit(c.COMPANY, pl.Int64),
+        partner_id=vendor + c.FIRST_PRINCIPAL,
+        product_qty=qty.cast(pl.Float64),
+        product_uom_qty=qty.cast(pl.Float64),
+        qty_received=come.cast(pl.Float64),
+        date_planned=(pl.lit(day_of(chain.last + 1)) + pl.duration(days=vendor % 5)).cast(
+            pl.Datetime("us")
+        ),
+    )
+
+
 def _vendor_flow(goods: pl.DataFrame, kind: str, at: int) -> pl.DataFrame:
     inward = kind == "receipt"
     vendor = pl.col("vendor")
