@@ -14,7 +14,15 @@ from nkdash.warehouse.derived import derived_tables, sql_files
 from nkdash.warehouse.load import qualified, star_tables
 from nkdash.warehouse.manifest import TABLE as MANIFEST
 
-COPIED = (MANIFEST, "warehouse_state", "reconciliation", "restatements")
+COPIED = (
+    MANIFEST,
+    "warehouse_state",
+    "reconciliation",
+    "restatements",
+    "data_coverage",
+    "stock_snapshots",
+    "stock_month_sources",
+)
 
 
 class Views:
@@ -46,6 +54,8 @@ class Views:
             "business_zone": settings.nkdash_timezone,
         }
         for derived in derived_tables():
+            if derived.name in COPIED:
+                continue
             select = derived.select
             for name, value in variables.items():
                 select = select.replace(f"getvariable('{name}')", literal(value))
