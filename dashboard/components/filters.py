@@ -129,6 +129,7 @@ def _dates(t: Texts, place: str) -> dmc.DatePickerInput:
         # Mantine paints weekends red, and red means worse here.
         weekendDays=[],
         value=[None, None],
+        popoverProps={"withRoles": False},
         ariaLabels={
             "previousMonth": t("dates.earlier"),
             "nextMonth": t("dates.later"),

@@ -14,10 +14,10 @@ CONFIRMED = ("purchase", "done")
 TABLE = Table(
     "dim_open_purchase_lines",
     grain="one line of a confirmed purchase order that is not wholly received",
-    key=("purchase_line_id",),
+    key=("open_purchase_line_id",),
     partitioned=False,
     columns=(
-        identifier("purchase_line_id", "Line", "purchase.order.line.id", nullable=False),
+        identifier("open_purchase_line_id", "Line", "purchase.order.line.id", nullable=False),
         identifier("purchase_order_id", "Purchase order", "purchase.order.line.order_id"),
         identifier("company_id", "Company", "purchase.order.line.company_id"),
         identifier("vendor_id", "Vendor", "purchase.order.line.partner_id"),
@@ -65,7 +65,7 @@ def make(raw: pl.LazyFrame) -> pl.LazyFrame:
         & pl.col("product_id").is_not_null()
         & (pl.col("product_qty") > pl.col("qty_received").fill_null(0))
     ).select(
-        purchase_line_id="id",
+        open_purchase_line_id="id",
         purchase_order_id="order_id",
         company_id="company_id",
         vendor_id="partner_id",

@@ -161,6 +161,8 @@ WATCH = """
 QUIET = """() => document.querySelector("#page")?.children.length
     && document.querySelector("nav.pages a")
     && !document.querySelector(".skeleton, [data-dash-is-loading=true], .ag-row-loading")
+    && (!document.querySelector(".grid-frame")
+        || document.querySelector(".grid-frame [role=columnheader]"))
     && watched.pending === 0
     && performance.now() - watched.at > 80"""
 FOLLOW = """(url) => {
@@ -245,7 +247,8 @@ def visit(window: BrowserContext, site: Site) -> Iterator[Open]:
     ) -> Visit:
         page = window.new_page()
         page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        # What slides in would be looked at half-way.
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         visits.append(Visit(page, (at or site).url))
         return visits[-1]
 

@@ -443,7 +443,7 @@ def dimension_rows() -> dict[str, list[dict[str, Any]]]:
         ],
         "dim_open_purchase_lines": [
             {
-                "purchase_line_id": n,
+                "open_purchase_line_id": n,
                 "purchase_order_id": 500 + n,
                 "company_id": company,
                 "vendor_id": PARAGON,

@@ -46,7 +46,7 @@ def test_only_what_is_still_to_come_in_units_of_the_product() -> None:
         ]
     )
     # Dozens: of four, one came.
-    assert {r["purchase_line_id"]: r["on_order"] for r in found} == {
+    assert {r["open_purchase_line_id"]: r["on_order"] for r in found} == {
         1: Decimal(36),
         2: Decimal(48),
         8: Decimal("2.9"),
@@ -61,7 +61,7 @@ def test_the_generated_retailer_has_orders_that_come_this_week(tmp_path: Path) -
         found = read_dimension(connect(server), catalog, "dim_open_purchase_lines")
         shops = read_dimension(connect(server), catalog, "dim_pos_configs")
     coming = lines.filter(pl.col("qty_received") < pl.col("product_qty"))
-    assert set(found["purchase_line_id"]) == set(coming["id"])
+    assert set(found["open_purchase_line_id"]) == set(coming["id"])
     assert found["on_order"].sum() == Decimal(int(coming["product_uom_qty"].sum()))
     assert (found["expected_at"] > NOW).all()
     assert shops["warehouse_id"].is_not_null().all()
