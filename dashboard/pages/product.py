@@ -258,7 +258,7 @@ def _vendor_card(ctx: Context) -> Any:
     return card(
         ctx,
         ctx.t("product.vendors"),
-        html.Div(lines_table(ctx, cells, rows), className="scroll")
+        html.Div(lines_table(ctx, cells, rows), className="scroll", tabIndex=0)
         if rows
         else html.P(ctx.t("product.vendors.none"), className="hint"),
         hint=ctx.t("product.vendors.hint"),
@@ -334,7 +334,7 @@ def _moved_card(ctx: Context) -> Any:
     return card(
         ctx,
         ctx.t("product.moved"),
-        html.Div(lines_table(ctx, cells, rows), className="scroll")
+        html.Div(lines_table(ctx, cells, rows), className="scroll", tabIndex=0)
         if rows
         else html.P(ctx.t("product.moved.none"), className="hint"),
         hint=ctx.t("product.moved.hint", days=ctx.days(ctx.period)),

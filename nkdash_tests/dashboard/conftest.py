@@ -171,6 +171,15 @@ FOLLOW = """(url) => {
 }"""
 
 
+def reveal(page: Page) -> None:
+    """Have a table below the window drawn: ag-grid waits until it is looked at."""
+    frame = page.locator(".grid-frame")
+    if frame.count():
+        frame.evaluate("(frame) => frame.scrollIntoView()")
+        page.wait_for_function("() => !document.querySelector('.ag-delay-render')")
+        page.evaluate("window.scrollTo(0, 0)")
+
+
 class Visit:
     """One reader's tab. Collects what must not happen: console errors, foreign requests."""
 

@@ -8,7 +8,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 from dashboard.sections import Page as Declared
-from nkdash_tests.dashboard.conftest import Open
+from nkdash_tests.dashboard.conftest import Open, reveal
 from nkdash_tests.dashboard.sights import pages, tabs_of
 
 pytestmark = pytest.mark.browser
@@ -22,6 +22,7 @@ def findings(page: Page, rules: tuple[str, ...] = ()) -> list[str]:
     """What axe finds grave on the page as it is: rule, element and why."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
+    reveal(page)
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)

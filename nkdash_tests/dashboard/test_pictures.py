@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
-from nkdash_tests.dashboard.conftest import Open
+from nkdash_tests.dashboard.conftest import Open, reveal
 from nkdash_tests.dashboard.looks import differs, save, shrunk
 from nkdash_tests.dashboard.sights import Place, fronts
 from nkdash_tests.dashboard.test_axe import turn_dark
@@ -28,6 +28,7 @@ MASKED = "[data-clock]"
 def taken(page: Page) -> Image.Image:
     """The whole page, as far down as TALLEST, in the size that pictures are kept in."""
     page.evaluate("document.fonts.ready")
+    reveal(page)
     page.mouse.move(0, 0)
     data = page.screenshot(
         full_page=True, animations="disabled", caret="hide", mask=[page.locator(MASKED)]
