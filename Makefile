@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format packages
+.PHONY: help setup demo test lint format screenshots packages
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PYTHON ?=
 
 help: ## Show this list.
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 setup: $(READY) ## Create .venv with NKDash and its tools, at the versions in constraints.txt.
 
@@ -80,3 +80,6 @@ lint: setup ## Check style and types.
 format: setup ## Put the code into the house style.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+screenshots: setup ## Draw the pictures of README and docs anew (needs chromium).
+	@$(BIN)/python -m nkdash_tests.dashboard.screenshots

@@ -11,13 +11,19 @@ from flask_compress import Compress
 
 import dashboard.pages
 from dashboard import callbacks, tokens
-from dashboard.access import INSIDE, guard
+from dashboard.access import INSIDE, OPEN_PATHS, Access, Login, current_user, guard
+from dashboard.account import add_account
+from dashboard.audit import Audit
 from dashboard.callbacks import Server
 from dashboard.components.shell import shell
 from dashboard.data.session import Cache, Data, Reader
 from dashboard.export import add_export
+from dashboard.login import LOGIN_OPEN, add_login, logout_form
 from dashboard.orchestrator import Orchestrator
+from dashboard.scheme import FONT_FILE, SCHEME_SCRIPT
+from dashboard.secret import secret_key
 from dashboard.sections import Page
+from dashboard.security import OWN_SCRIPTS, add_headers
 from dashboard.store import Store
 from nkdash.catalog import load_catalog
 from nkdash.discovery import offers
@@ -27,24 +33,31 @@ from nkdash.warehouse import WarehouseError
 __all__ = ["create_app"]
 
 YEAR = 365 * 24 * 3600
-FONT_FILE = "/assets/fonts/inter-latin-wght-normal.woff2"
-
-# The scheme is decided before anything is painted: the reader's choice, else the system's.
-SCHEME_SCRIPT = """
-(function () {
-  var kept = localStorage.getItem("mantine-color-scheme-value");
-  var dark = kept === "dark" || kept === "light" ? kept === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-  document.documentElement.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");
-})();
-"""
+# Twice what the app has: one file can be asked for by many paths (./, any fingerprint).
+MOST_BUNDLES = 500
+# No question of a page of ours is a tenth of that; strangers' are read before they are refused.
+MOST_BYTES = 2**20
 
 
 def create_app(settings: Settings, warehouse: Reader) -> Dash:
-    """The app on a warehouse reader. It needs no warehouse to start: pages say there is none."""
+    """The app on a warehouse reader. It needs no warehouse to start: pages say there is none.
+
+    Raises SettingsError where the settings would let in just anybody, SecretError.
+    """
     pages = tuple(sorted((make() for make in offers(dashboard.pages, "page")), key=_order))
-    data = Data(warehouse, Cache())
+    store = Store(settings.state_dir)
+    access = Access(settings, store)
+    key = secret_key(settings) if access.mode is Login.USERS else b""
+    data = Data(warehouse, Cache(), lambda: current_user().scope)
     server = _flask()
+    owners: dict[str, str] = {}
+    # Before Dash, whose own preparations ask who is there.
+    if access.mode is Login.USERS:
+        guard(server, access, LOGIN_OPEN, owners)
+        add_login(server, access, key)
+        add_account(server, access, key, data)
+    else:
+        guard(server, access, OPEN_PATHS, owners)
     app = Dash(
         "dashboard",
         server=server,  # type: ignore[arg-type]
@@ -59,14 +72,22 @@ def create_app(settings: Settings, warehouse: Reader) -> Dash:
     )
     _use_own_plotly()
     app.index_string = _index()
-    app.layout = lambda: shell(callbacks.language(), pages, _version(data))
     catalog = load_catalog(settings)
-    orchestrator, store = Orchestrator(settings, catalog), Store(settings.state_dir)
-    callbacks.register(app, Server(settings, data, pages, catalog, orchestrator, store))
-    guard(server, settings)
-    add_export(server, settings, data)
+    audit = Audit(store)
+    shared = Server(settings, data, pages, catalog, Orchestrator(settings, catalog), store, audit)
+    app.layout = lambda: shell(
+        callbacks.language(),
+        pages,
+        _version(data),
+        current_user(),
+        logout_form(access, key),
+    )
+    owners |= callbacks.register(app, shared)
+    add_export(server, settings, data, pages, audit)
     _add_health(server, data)
     _localise(app)
+    hashes = (*OWN_SCRIPTS, *app.csp_hashes())
+    add_headers(server, hashes, https=access.is_https)
     return app
 
 
@@ -77,6 +98,7 @@ def _order(page: Page) -> int:
 def _flask() -> Flask:
     server = Flask("dashboard", static_folder=None)
     server.config.update(
+        MAX_CONTENT_LENGTH=MOST_BYTES,
         COMPRESS_ALGORITHM=["br", "gzip"],
         COMPRESS_BR_LEVEL=5,
         COMPRESS_MIMETYPES=[
@@ -89,7 +111,7 @@ def _flask() -> Flask:
             "application/json",
             "image/svg+xml",
         ],
-        COMPRESS_CACHE_KEY=lambda asked: asked.full_path,
+        COMPRESS_CACHE_KEY=lambda asked: asked.path,
         COMPRESS_CACHE_BACKEND=_bundle_cache,
     )
     Compress(server)
@@ -100,7 +122,10 @@ def _flask() -> Flask:
 
 
 class _BundleCache(dict[str, bytes]):
-    """Compressed bundles, kept for the life of the worker; answers to questions are not."""
+    """Compressed bundles, kept for the life of the worker; answers to questions are not.
+
+    A key is the algorithm and the path without its query, which anybody can fill at will.
+    """
 
     def get(self, key: str, default: Any = None) -> Any:
         """The compressed body kept for a path."""
@@ -108,7 +133,8 @@ class _BundleCache(dict[str, bytes]):
 
     def set(self, key: str, value: bytes) -> None:
         """Keep the body of a file that never changes."""
-        if "/_dash-component-suites/" in key or "/assets/" in key:
+        _, _, path = key.partition(";")
+        if path.startswith(("/_dash-component-suites/", "/assets/")) and len(self) < MOST_BUNDLES:
             self[key] = value
 
 
@@ -133,7 +159,6 @@ def _cache_headers(response: Response) -> Response:
         response.headers["Cache-Control"] = (
             f"public, max-age={YEAR}, immutable" if fixed else "no-cache"
         )
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 
 
@@ -181,8 +206,7 @@ def _localise(app: Dash) -> None:
 
 def _version(data: Data) -> int | None:
     try:
-        with data.session() as session:
-            return session.version
+        return data.version()
     except WarehouseError:
         return None
 
@@ -192,8 +216,7 @@ def _add_health(server: Flask, data: Data) -> None:
     def healthz() -> Response:
         """The process lives; the version of the warehouse, or in words why there is none."""
         try:
-            with data.session() as session:
-                return jsonify(version=session.version, warehouse="ok")
+            return jsonify(version=data.version(), warehouse="ok")
         except WarehouseError as error:
             return jsonify(version=None, warehouse=str(error))
 

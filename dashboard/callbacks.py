@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,22 +12,28 @@ import duckdb
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from flask import request
 
-from dashboard import format as fmt
 from dashboard import tables
+from dashboard.access import Role, current_user, may_open
+from dashboard.audit import Audit
 from dashboard.components import filters, shell
 from dashboard.components.parts import attributes, explain_button, icon, message
 from dashboard.context import Context, open_context
 from dashboard.data import queries
+from dashboard.data.scope import WithheldError
 from dashboard.data.session import Data
 from dashboard.explain import explain
+from dashboard.export import IN_BACKGROUND
 from dashboard.i18n import Texts, texts
 from dashboard.orchestrator import Orchestrator
+from dashboard.plain import plain
 from dashboard.sections import Page, Section
 from dashboard.state import parse
 from dashboard.store import Store
 from dashboard.tokens import grid_theme
 from nkdash.catalog import Catalog
 from nkdash.clock import today
+from nkdash.kpis.model import TaxBasis
+from nkdash.kpis.selection import ALL_FILTERS, FILTERS
 from nkdash.settings import Settings
 from nkdash.warehouse import WarehouseError
 
@@ -46,14 +52,40 @@ class Server:
     catalog: Catalog
     orchestrator: Orchestrator
     store: Store
+    audit: Audit
 
     def page(self, path: str | None) -> Page | None:
         """The page at a path."""
         return next((p for p in self.pages if p.path == (path or "/")), None)
 
-    def context(self, search: str | None, path: str | None) -> AbstractContextManager[Context]:
-        """A context for a URL, in the reader's language."""
-        return open_context(self.settings, self.data, language(), path or "/", parse(search))
+    def usual_tax(self, path: str | None) -> TaxBasis:
+        """The tax basis of the page at a path, where the URL names none."""
+        page = self.page(path)
+        return page.tax if page else TaxBasis.IN
+
+    def table(self, name: str, path: str | None) -> tables.Table | None:
+        """The table of that name on the page at a path: the audit has the path that is told."""
+        page = self.page(path)
+        of_page = page.tables.values() if page else ()
+        return next((table for table in of_page if table.name == name), None)
+
+    @contextmanager
+    def context(self, search: str | None, path: str | None) -> Iterator[Context]:
+        """A context for a URL, in the reader's language; that he looks goes into the audit."""
+        state, tax = parse(search), self.usual_tax(path)
+        page = self.page(path)
+        known = page.filters if page else ALL_FILTERS
+        with open_context(
+            self.settings, self.data, language(), path or "/", state, tax, known
+        ) as c:
+            shown = page is not None and may_open(current_user(), page.name)
+            self.audit.viewed(path or "/", c.state, c.session.version, shown=shown)
+            yield c
+
+    def open_pages(self) -> Sequence[Page]:
+        """The pages that are for whoever asks now."""
+        user = current_user()
+        return [page for page in self.pages if may_open(user, page.name)]
 
 
 def language() -> Texts:
@@ -61,20 +93,24 @@ def language() -> Texts:
     return texts(request.cookies.get("nkdash_lang", ""))
 
 
-def register(app: Dash, server: Server) -> None:
-    """Add every callback to the app."""
+def register(app: Dash, server: Server) -> Mapping[str, str]:
+    """Add every callback to the app; returns the page of each output that belongs to one alone."""
+    owners: dict[str, str] = {}
     _view(app, server)
     _controls(app, server)
     _options(app, server)
     for page in server.pages:
+        before = set(app.callback_map)
         for sections in page.tabs.values():
             for place, section in enumerate(sections):
-                _section(app, server, section, speaks=place == 0)
+                _section(app, server, page, section, speaks=place == 0)
         if page.own:
             page.own.register(app, server)
+        owners |= dict.fromkeys(set(app.callback_map) - before, page.name)
     _table(app, server)
     _dialogs(app, server)
     _browser(app)
+    return owners
 
 
 def _view(app: Dash, server: Server) -> None:
@@ -91,6 +127,9 @@ def _view(app: Dash, server: Server) -> None:
         if page is None:
             home = html.A(t("page.overview"), href="/")
             return message(t("missing.title"), t("missing.words"), remedy=home), {"page": ""}
+        if not may_open(current_user(), page.name):
+            home = html.A(t("page.overview"), href="/")
+            return message(t("withheld.title"), t("withheld.words"), remedy=home), {"page": ""}
         state = parse(search)
         tab = page.tab(state.tab)
         wanted = {"page": page.name, "tab": tab}
@@ -102,7 +141,10 @@ def _view(app: Dash, server: Server) -> None:
 
 def _skeleton(t: Texts, page: Page, tab: str, sort: str, drawn: Sequence[Any] | None) -> list[Any]:
     heading = html.H1(t(f"page.{page.name}"), className="unseen")
-    tabs = html.Nav(id="tabs", className="tabs", **attributes(aria_label=t("tabs")))
+    # Its place is kept while it loads, so that nothing jumps.
+    tabs = html.Nav(
+        id="tabs", className="tabs", hidden=len(page.tabs) < 2, **attributes(aria_label=t("tabs"))
+    )
     sections: list[Any] = [
         html.Div(
             html.Div(className="skeleton", style={"height": f"{section.height}px"}),
@@ -114,7 +156,7 @@ def _skeleton(t: Texts, page: Page, tab: str, sort: str, drawn: Sequence[Any] | 
     if drawn is not None:
         sections = [*drawn]
     table = page.tables.get(tab)
-    return [heading, tabs, *sections, *([_grid(t, tables.TABLES[table], sort)] if table else [])]
+    return [heading, tabs, *sections, *([_grid(t, table, sort)] if table else [])]
 
 
 def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
@@ -131,7 +173,6 @@ def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
                         "sortable": True,
                         "resizable": True,
                         "suppressHeaderMenuButton": True,
-                        "suppressMovable": True,
                         "sortingOrder": ["desc", "asc"],
                     },
                     dashGridOptions={
@@ -139,6 +180,7 @@ def _grid(t: Texts, table: tables.Table, sort: str) -> html.Section:
                         "cacheBlockSize": tables.BLOCK,
                         "maxBlocksInCache": 20,
                         "infiniteInitialRowCount": 20,
+                        "localeText": {"noRowsToShow": t("table.none")},
                         "rowSelection": {
                             "mode": "singleRow",
                             "checkboxes": False,
@@ -181,33 +223,39 @@ def _controls(app: Dash, server: Server) -> None:
         t = language()
         state = parse(search)
         period = state.period(today(server.settings))
+        page = server.page(path)
         chips: list[Any] = []
         as_of: Any = ""
         company = state.company
         try:
             with server.context(search, path) as c:
-                state, chips = c.state, filters.chips(c)
+                state, chips = c.state, filters.chips(c, page.filters if page else FILTERS)
                 fresh = c.session.frame(queries.freshness(c.today)).to_dicts()[0]
                 as_of = t("as_of", moment=c.moment(fresh["as_of"]))
                 company = state.company or c.names.default_company
-        except (WarehouseError, duckdb.Error):
+        except (WarehouseError, WithheldError, duckdb.Error):
             # The sections say it, with the remedy; the controls only go on working.
             as_of = t("as_of.none")
-        links = shell.nav_links(t, server.pages, state, path or "/")
+        pages = server.open_pages()
+        links = shell.nav_links(t, pages, state, path or "/")
+        bar = shell.phone_links(t, pages, state, path or "/")
         count = sum(len(ids) for ids in state.filters.values())
         wanted = ctx.outputs_list[0]
-        values = [filters.control_value(o["id"]["key"], state, period, company) for o in wanted]
+        tax = server.usual_tax(path)
+        values = [
+            filters.control_value(o["id"]["key"], state, period, company, tax) for o in wanted
+        ]
         summary = f"{t(f'range.{state.preset}')} · {t(f'compare.{state.compare}')}"
         return (
             values,
-            filters.resolved(state, period, company),
+            filters.resolved(state, period, company, tax),
             links,
-            links,
+            bar,
             chips,
             summary,
             str(count or ""),
             as_of,
-            _notices(t, state.problems),
+            _notices(t, state.problems, _audit_fault(server)),
         )
 
     @app.callback(
@@ -237,20 +285,29 @@ def _controls(app: Dash, server: Server) -> None:
         ]
 
 
-def _notices(t: Texts, problems: Sequence[Any]) -> Any:
-    if not problems:
-        return no_update
+def _audit_fault(server: Server) -> str:
+    """Why views are not being written down; for admins, who can mend it."""
+    return server.audit.fault if current_user().role is Role.ADMIN else ""
+
+
+def _notices(t: Texts, problems: Sequence[Any], audit_fault: str) -> Any:
     words = "; ".join(f"{p.key} = {p.value}" for p in problems[:5])
+    told = [
+        ("url-problems", t("notice.title"), t("notice.words", what=words), "yellow", words),
+        ("audit-fault", t("notice.audit"), audit_fault, "red", audit_fault),
+    ]
     return [
         {
             "action": "show",
-            "id": "url-problems",
-            "title": t("notice.title"),
-            "message": t("notice.words", what=words),
-            "color": "yellow",
+            "id": name,
+            "title": title,
+            "message": said,
+            "color": color,
             "closeButtonProps": {"aria-label": t("close")},
         }
-    ]
+        for name, title, said, color, why in told
+        if why
+    ] or no_update
 
 
 def _options(app: Dash, server: Server) -> None:
@@ -266,15 +323,16 @@ def _options(app: Dash, server: Server) -> None:
     def options(_version: int | None) -> Any:
         t = language()
         try:
-            with server.context("", "/") as c:
-                offered = [filters.options(c.names, key) for key in filters.PICKED]
+            # What may be chosen is no view of a page.
+            with open_context(server.settings, server.data, t, "/", parse("")) as c:
+                offered = [filters.options(t, c.names, key) for key in filters.PICKED]
                 companies = filters.company_options(t, c.names)
-        except (WarehouseError, duckdb.Error):
+        except (WarehouseError, WithheldError, duckdb.Error):
             return (*([] for _ in filters.PICKED), [], True)
         return (*offered, companies, not companies)
 
 
-def _section(app: Dash, server: Server, section: Section, *, speaks: bool) -> None:
+def _section(app: Dash, server: Server, page: Page, section: Section, *, speaks: bool) -> None:
     """Register a section; the first of a page ``speaks`` for all when there is nothing to show."""
 
     @app.callback(
@@ -284,6 +342,10 @@ def _section(app: Dash, server: Server, section: Section, *, speaks: bool) -> No
         State("url", "pathname"),
     )
     def draw(search: str | None, _version: int | None, path: str | None) -> Any:
+        # On its way out: another page is there already, and the audit has that one's path.
+        if server.page(path) is not page:
+            return no_update
+
         def inside(c: Context) -> Any:
             if not c.coverage.loaded:
                 return _nothing_loaded(c) if speaks else None
@@ -304,12 +366,19 @@ def _guarded(
     t = language()
     try:
         with server.context(search, path) as c:
-            return draw(c)
+            return plain(draw(c))
     except WarehouseError as error:
         return no_warehouse(t, error) if speaks else None
+    except WithheldError:
+        return message(t("withheld.title"), t("withheld.words"))
     except duckdb.Error as error:
         log.exception("a query failed")
-        return message(t("error.query"), str(error).splitlines()[0], sort="problem")
+        return message(
+            t("error.query"),
+            str(error).splitlines()[0],
+            remedy=t("error.query.remedy"),
+            sort="problem",
+        )
     except Exception:
         log.exception("a section failed")
         return message(t("error.inside"), t("error.inside.words"), sort="problem")
@@ -346,11 +415,14 @@ def _table(app: Dash, server: Server) -> None:
         State("url", "pathname"),
     )
     def caption(search: str | None, _version: int | None, frames: Any, path: str | None) -> Any:
+        table = server.table(frames[0]["table"], path) if frames else None
+        if table is None:
+            return no_update
+
         def inside(c: Context) -> Any:
             if not c.coverage.loaded:
                 return _nothing_loaded(c)
-            table = tables.TABLES[frames[0]["table"]]
-            _, total = tables.block(c, table, 0, 0, table.sort, {})
+            total = tables.count(c, table)
             return html.Header(
                 [
                     html.Div(
@@ -371,6 +443,7 @@ def _table(app: Dash, server: Server) -> None:
                                 className="button",
                                 title=c.t("table.csv"),
                             ),
+                            _excel(c, table, total),
                             explain_button(
                                 c.texts, f"table:{table.name}", c.t(f"table.{table.name}")
                             ),
@@ -393,9 +466,9 @@ def _table(app: Dash, server: Server) -> None:
     def rows(
         asked: dict[str, Any] | None, search: str | None, path: str | None, frames: Any
     ) -> Any:
-        if not asked or not frames:
+        table = server.table(frames[0]["table"], path) if frames else None
+        if not asked or table is None:
             return no_update
-        table = tables.TABLES[frames[0]["table"]]
         model = asked.get("sortModel") or []
         sort = ("-" if model[0]["sort"] == "desc" else "") + model[0]["colId"] if model else ""
         try:
@@ -405,11 +478,30 @@ def _table(app: Dash, server: Server) -> None:
                 found, total = tables.block(
                     c, table, first, last, sort, asked.get("filterModel") or {}
                 )
+        except WithheldError:
+            return {"rowData": [], "rowCount": 0}
         except (WarehouseError, duckdb.Error, ValueError):
             # The caption says what is wrong; a table of old rows would hide it.
             log.exception("a table could not be read")
             return {"rowData": [], "rowCount": 0}
         return {"rowData": found, "rowCount": total}
+
+
+def _excel(c: Context, table: tables.Table, total: int) -> html.A:
+    """The Excel file; a long one is made in the background (assets/30-export.js)."""
+    long = total > IN_BACKGROUND
+    return html.A(
+        [icon("download"), html.Span("XLSX", **attributes(data_progress=""))],
+        href=f"/export/{table.name}.xlsx{c.state.search}",
+        className="button",
+        title=c.t("table.xlsx"),
+        **attributes(
+            data_background="" if long else None,
+            data_failed=c.t("export.failed") if long else None,
+            download=None if long else "",
+            aria_live="polite",
+        ),
+    )
 
 
 def _dialogs(app: Dash, server: Server) -> None:
@@ -422,7 +514,9 @@ def _dialogs(app: Dash, server: Server) -> None:
         prevent_initial_call=True,
     )
     def explanation(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
-        return _guarded(server, search, path, lambda c: explain(c, str(asked["what"]))), True
+        return _guarded(
+            server, search, path, lambda c: explain(c, server.pages, str(asked["what"]))
+        ), True
 
     @app.callback(
         Output("lines-body", "children"),
@@ -434,42 +528,10 @@ def _dialogs(app: Dash, server: Server) -> None:
     )
     def lines(asked: dict[str, Any], search: str | None, path: str | None) -> Any:
         def inside(c: Context) -> Any:
-            query = queries.transaction_lines(str(asked["txn_key"]), c.selection.companies)
-            return _lines(c, c.session.frame(query).to_dicts())
+            table = server.table(str(asked["table"]), path)
+            return table.drawer(c, str(asked["key"])) if table and table.drawer else None
 
         return _guarded(server, search, path, inside), True
-
-
-def _lines(c: Context, rows: list[dict[str, Any]]) -> Any:
-    def number(text: str) -> html.Td:
-        return html.Td(text, className="number")
-
-    columns = ("name", "line_kind", "quantity", "price_unit", "discount", "net_revenue")
-    column = "revenue_tax_in" if c.state.tax == "in" else "net_tax_ex"
-
-    def cells(r: dict[str, Any]) -> list[Any]:
-        quantity = r["quantity"]
-        return [
-            html.Td([r["name"], html.Small(r["sku"] or "")]),
-            html.Td(c.t(f"kind.{r['line_kind']}")),
-            number(f"{quantity.normalize():f}"),
-            number(_money(c, r["price_unit"])),
-            number(_money(c, r["discount"])),
-            number(_money(c, r[column])),
-        ]
-
-    head = [
-        html.Th(c.t(f"column.{name}"), className="number" if i > 1 else None)
-        for i, name in enumerate(columns)
-    ]
-    total = sum(r[column] for r in rows)
-    foot = html.Tr([html.Th(c.t("lines.total"), colSpan=5), number(_money(c, total))])
-    body = html.Tbody([html.Tr(cells(r)) for r in rows])
-    return html.Table([html.Thead(html.Tr(head)), body, html.Tfoot(foot)], className="lines")
-
-
-def _money(c: Context, amount: Any) -> str:
-    return fmt.money(amount, c.currency)
 
 
 def _browser(app: Dash) -> None:
@@ -494,5 +556,7 @@ def _browser(app: Dash) -> None:
     own("followUrl", Input("url", "search"), Input("version", "data"))
     own("followGrid", Input("grid", "getRowsRequest"), prevent_initial_call=True)
     own("picked", Input("grid", "selectedRows"), prevent_initial_call=True)
+    own("columns", Input({"type": "grid-frame", "table": ALL}, "id"))
     own("title", Input("view", "data"), State("titles", "data"))
     own("showTab", Input("tabs", "children"))
+    own("showTab", Input("nav", "children"))

@@ -91,6 +91,55 @@ def _range(values: Values) -> tuple[float, float, list[float]]:
     return low - air if low < 0 else 0.0, high + air, [t for t in ticks if low <= t <= high + air]
 
 
+def pareto(
+    curve: Sequence[tuple[float, float, str]], bounds: Sequence[tuple[str, float, float]]
+) -> Figure:
+    """What share of all (0 to 1) the first share of the products have. ``curve``: share of the
+    products, of all, hover text; ``bounds``: each class with the shares where it begins and ends.
+    """
+    ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
+    axis = {"tickmode": "array", "tickvals": ticks, "ticktext": [f"{t:.0%}" for t in ticks]}
+    line = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [0.0, *(x for x, _, _ in curve)],
+        "y": [0.0, *(y for _, y, _ in curve)],
+        "text": ["", *(words for _, _, words in curve)],
+        "hovertemplate": "%{text}<extra></extra>",
+        "line": {"color": "token:accent", "width": 2},
+        "fill": "tozeroy",
+        "fillcolor": "token:accent-fill",
+    }
+    limits = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [end, end],
+            "y": [0.0, 1.0],
+            "hoverinfo": "skip",
+            "line": {"color": "token:line-strong", "width": 1, "dash": "dot"},
+        }
+        for _, _, end in bounds
+        if end < 1
+    ]
+    names = {
+        "type": "scatter",
+        "mode": "text",
+        "x": [(begin + end) / 2 for _, begin, end in bounds],
+        "y": [0.07] * len(bounds),
+        "text": [f"<b>{name}</b>" for name, _, _ in bounds],
+        "textfont": {"color": "token:muted", "size": 13},
+        "hoverinfo": "skip",
+    }
+    return {
+        "data": [line, *limits, names],
+        "layout": {
+            "xaxis": {**axis, "range": [0, 1.02]},
+            "yaxis": {**axis, "range": [0, 1.04]},
+        },
+    }
+
+
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers (1, 2, 2.5 or 5 times a power of ten) from ``low`` or below to ``high`` or
     above; ``low`` <= 0 <= ``high``.

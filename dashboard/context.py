@@ -1,22 +1,23 @@
 """What a section needs to draw itself: the state, resolved against one version of the warehouse."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
-from dashboard import format as fmt
 from dashboard.data import dimensions, queries
 from dashboard.data.dimensions import Dimensions
-from dashboard.data.queries import Selection
 from dashboard.data.session import Data, Session
-from dashboard.format import Currency
 from dashboard.i18n import Texts
-from dashboard.kpis import Kpi, Unit
-from dashboard.periods import Period
 from dashboard.state import Problem, State
 from nkdash.clock import days_between, today
+from nkdash.kpis import format as fmt
+from nkdash.kpis.format import Currency
+from nkdash.kpis.model import Kpi, TaxBasis, Unit
+from nkdash.kpis.periods import Period
+from nkdash.kpis.selection import ALL_FILTERS, Ids, Selection
 from nkdash.settings import Settings
 
 
@@ -42,7 +43,11 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Context:
-    """One request. ``state`` holds only what exists; ``path`` is the page's."""
+    """One request. ``state`` holds only what exists; ``path`` and ``usual_tax`` are the page's.
+
+    ``fact`` is the table whose days tell what is loaded. Filters that are not among ``filters``,
+    the page's, do not apply.
+    """
 
     settings: Settings
     session: Session
@@ -51,6 +56,14 @@ class Context:
     state: State
     today: date
     names: Dimensions
+    usual_tax: TaxBasis = TaxBasis.IN
+    fact: str = "fact_sales"
+    filters: Sequence[str] = ALL_FILTERS
+
+    @property
+    def tax(self) -> TaxBasis:
+        """The tax basis shown: the one asked for, else the page's own."""
+        return self.state.tax or self.usual_tax
 
     @cached_property
     def period(self) -> Period:
@@ -70,12 +83,15 @@ class Context:
     @cached_property
     def selection(self) -> Selection:
         """The sales that are meant."""
-        filters = dict(self.state.filters)
+        filters: dict[str, Ids] = {
+            kind: ids for kind, ids in self.state.filters.items() if kind in self.filters
+        }
         if "category" in filters:
-            whole = set().union(*(self.names.below(i) for i in filters["category"]))
+            whole = set().union(*(self.names.below(i) for i in self.state.category))
             filters["category"] = tuple(sorted(whole))
         companies, _ = self.names.reach(self.state.company)
-        return Selection(self.period, self.base, companies, filters, self.state.tax)
+        one = self.state.category[0] if len(self.state.category) == 1 else None
+        return Selection(self.period, self.base, companies, filters, self.tax, one)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -93,7 +109,7 @@ class Context:
         return self.base_coverage is not None and self.base_coverage.complete
 
     def _coverage(self, period: Period) -> Coverage:
-        loaded = self.session.once("loaded", _loaded)
+        loaded = self.session.once(f"loaded {self.fact}", partial(_loaded, self.fact))
         days = {
             day: loaded[day] for day in days_between(period.first, period.last) if day in loaded
         }
@@ -112,17 +128,16 @@ class Context:
         """The link to a state of this page, or of another."""
         return (path or self.path) + state.search
 
-    def value(self, kpi: Kpi, number: fmt.Number | None, *, short: bool = False) -> str:
+    def value(self, kpi: Kpi, number: Any, *, short: bool = False) -> str:
         """A figure of ``kpi`` as it reads; an en dash where there is none."""
         match kpi.unit:
-            case Unit.MONEY:
-                return (fmt.money_short if short else fmt.money)(number, self.currency)
-            case Unit.COUNT:
-                return fmt.count_short(number) if short else fmt.count(number)
-            case Unit.DECIMAL:
-                return fmt.count(number, 2)
-            case Unit.RATIO:
-                return fmt.percent(number)
+            case Unit.DAYS:
+                known = number is not None
+                return self.t("unit.days", count=fmt.count(number, 1)) if known else fmt.NO_FIGURE
+            case Unit.DATE if number is not None:
+                return self.day(number)
+            case _:
+                return fmt.figure(kpi.unit, number, self.currency, short=short)
 
     def day(self, value: date) -> str:
         """A date as it reads."""
@@ -139,29 +154,68 @@ class Context:
         local = utc.replace(tzinfo=UTC).astimezone(self.settings.zone)
         return fmt.moment(local, self.t("months"))
 
-    def label(self, kind: str, record: int | None) -> str:
+    def label(self, kind: str, record: int | str | None) -> str:
         """The name of a store, brand, …; words where there is none."""
         if record is None:
             return self.t(f"none.{kind}")
-        known = self.names.names.get(kind)
-        if known is None:
-            rows = self.session.frame(queries.names(kind, (record,))).to_dicts()
-            known = {row["id"]: row["name"] for row in rows}
-        return known.get(record, f"#{record}")
+        if isinstance(record, str):
+            return self.t(f"{kind}.{record}")
+        if kind == "weekday":
+            return self.t("weekdays").split()[record - 1]
+        if kind == "hour":
+            return f"{record:02d}:00"
+        self.look_up(kind, (record,))
+        kept = self.names.names.get(kind, {})
+        return kept.get(record) or self._found.get((kind, record), f"#{record}")
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, int], str]:
+        return {}
+
+    def look_up(self, kind: str, records: Iterable[int | str | None]) -> None:
+        """Have the names of records that are too many to be kept, so that ``label`` need not ask
+        for each."""
+        kept = self.names.names.get(kind, {})
+        # Vendors of goods are kept; those who bill only services are partners like customers.
+        if kept and kind != "vendor":
+            return
+        new = {i for i in records if isinstance(i, int) and i not in kept}
+        new -= {i for of, i in self._found if of == kind}
+        if new:
+            asked = queries.names("customer" if kind == "vendor" else kind, tuple(sorted(new)))
+            rows = self.session.frame(asked).to_dicts()
+            self._found.update({(kind, i): f"#{i}" for i in new})
+            self._found.update({(kind, row["id"]): row["name"] for row in rows})
 
 
 @contextmanager
 def open_context(
-    settings: Settings, data: Data, texts: Texts, path: str, state: State
+    settings: Settings,
+    data: Data,
+    texts: Texts,
+    path: str,
+    state: State,
+    usual_tax: TaxBasis = TaxBasis.IN,
+    filters: Sequence[str] = ALL_FILTERS,
 ) -> Iterator[Context]:
     """A context on the newest version. Raises WarehouseError where there is none to read."""
     with data.session() as session:
         names = session.once("dimensions", dimensions.load)
-        yield Context(settings, session, texts, path, known(state, names), today(settings), names)
+        yield Context(
+            settings,
+            session,
+            texts,
+            path,
+            known(state, names),
+            today(settings),
+            names,
+            usual_tax,
+            filters=filters,
+        )
 
 
-def _loaded(session: Session) -> dict[date, tuple[int, datetime | None]]:
-    frame = session.frame(queries.coverage())
+def _loaded(fact: str, session: Session) -> dict[date, tuple[int, datetime | None]]:
+    frame = session.frame(queries.coverage(fact))
     return {day: (rows, as_of) for day, rows, as_of in frame.iter_rows()}
 
 

@@ -9,9 +9,9 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from dashboard.orchestrator import Standing
-from dashboard.periods import Period
 from nkdash.clock import day_window, days_between
 from nkdash.datasets.spec import Dataset
+from nkdash.kpis.periods import Period
 
 CALENDAR = re.compile(r"(\d{4})-(0[1-9]|1[0-2]|q[1-4])")
 

@@ -1,29 +1,35 @@
 """What a figure means: its definition, the SQL that made it, as of when, and the rows behind."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from dash import html
 
-from dashboard import tables
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context
-from dashboard.data import queries
-from dashboard.data.session import Query
-from dashboard.kpis import KPIS, Good
-from dashboard.pages import overview, sales
-from dashboard.periods import trend_grain
+from dashboard.sections import Page, all_tables
+from nkdash.kpis.model import Good, Query
+from nkdash.kpis.periods import trend_grain
+from nkdash.kpis.registry import family_of, kpi, measure, trend
+
+GOOD = {Good.UP: "good.up", Good.DOWN: "good.down", Good.NEITHER: "good.neither"}
 
 
-def explain(ctx: Context, what: str) -> Any:
-    """The body of the dialog for ``what``, e.g. 'kpi:net_revenue' or 'breakdown:store'.
+def explain(ctx: Context, pages: Sequence[Page], what: str) -> Any:
+    """The body of the dialog for ``what``: 'kpi:<name>', 'table:<name>' or '<page>.<key>'.
 
-    Raises KeyError for what no tile asks.
+    Raises KeyError or KpiError for what no tile asks.
     """
     sort, _, name = what.partition(":")
-    query = _query(ctx, sort, name)
-    rows = ctx.state.with_(tab="transactions", sort="", metric="")
+    if sort == "kpi":
+        head, query = _definition(ctx, name), _measured(ctx, name)
+        family = family_of(name).name
+    else:
+        head = [html.P(ctx.t(f"explain.{what}"))]
+        query, family = _card(ctx, pages, what)
+    rows = _rows(ctx, pages, family)
     return [
-        *(_definition(ctx, name) if sort in ("kpi", "trend") else _words(ctx, what)),
+        *head,
         html.Dl(
             [
                 html.Dt(ctx.t("explain.range")),
@@ -34,47 +40,49 @@ def explain(ctx: Context, what: str) -> Any:
                 html.Dd(str(ctx.session.version)),
             ]
         ),
-        html.P(html.A(ctx.t("explain.rows"), href=ctx.href(rows, "/sales"))),
+        rows and html.P(html.A(ctx.t("explain.rows"), href=rows)),
         html.H3(ctx.t("explain.sql")),
-        html.Pre(html.Code(_listing(query)), tabIndex=0),
+        html.Pre(html.Code(listing(query)), tabIndex=0),
     ]
 
 
 def _definition(ctx: Context, name: str) -> list[Any]:
-    kpi = KPIS[name]
-    good = {Good.UP: "good.up", Good.DOWN: "good.down", Good.NEITHER: "good.neither"}
+    asked = kpi(name)
     return [
         html.H2(ctx.t(f"kpi.{name}.title")),
         html.P(ctx.t(f"kpi.{name}.words")),
-        html.P(html.Code(f"= {kpi.formula}")),
-        html.P(" · ".join(w for w in (tax_words(ctx, kpi), ctx.t(good[kpi.good])) if w)),
+        html.P(html.Code(f"= {asked.formula}")),
+        html.P(" · ".join(w for w in (tax_words(ctx, asked), ctx.t(GOOD[asked.good])) if w)),
     ]
 
 
-def _words(ctx: Context, what: str) -> list[Any]:
-    return [html.P(ctx.t(f"explain.{what}"))]
+def _measured(ctx: Context, name: str) -> Query:
+    if family_of(name).trend is None:
+        return measure((name,), ctx.selection)
+    return trend((name,), ctx.selection, trend_grain(ctx.state.grain, ctx.period))
 
 
-def _query(ctx: Context, sort: str, name: str) -> Query:
-    match sort:
-        case "kpi" | "trend":
-            grain = trend_grain(ctx.state.grain, ctx.period)
-            return queries.trend(ctx.selection, (KPIS[name].name,), grain)
-        case "breakdown" if name in queries.BREAKDOWNS:
-            return queries.breakdown(ctx.selection, name, overview.RANKED)
-        case "breakdown":
-            return queries.product_breakdown(ctx.selection, name, sales.RANKED)
-        case "payments":
-            return queries.payments(ctx.selection)
-        case "heatmap":
-            return queries.heatmap(ctx.selection)
-        case "table":
-            return tables.TABLES[name].query(ctx.selection)
-        case _:
-            raise KeyError(sort)
+def _card(ctx: Context, pages: Sequence[Page], what: str) -> tuple[Query, str]:
+    """The question behind a card or table, and the page that its rows are on."""
+    sort, _, name = what.partition(":")
+    if sort == "table":
+        page = next(p for p in pages if name in {t.name for t in p.tables.values()})
+        return all_tables(pages)[name].query(ctx), page.name
+    page_name, _, key = what.partition(".")
+    page = next((p for p in pages if p.name == page_name), pages[0])
+    return page.explains[key](ctx), page.name
 
 
-def _listing(query: Query) -> str:
+def _rows(ctx: Context, pages: Sequence[Page], family: str) -> str | None:
+    """Where the rows behind a family (or a page of that name) are listed."""
+    for page in pages:
+        if family in page.rows:
+            rows = ctx.state.with_(tab=page.rows[family], sort="", metric="")
+            return ctx.href(rows, page.path)
+    return None
+
+
+def listing(query: Query) -> str:
     """SQL and its parameters, so that ``nkdash query`` can answer the same."""
     used = [
         f"-- ${name} = {list(value) if isinstance(value, tuple) else value}"

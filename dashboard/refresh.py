@@ -6,14 +6,12 @@ from datetime import date, datetime
 
 from dashboard.access import User
 from dashboard.orchestrator import Orchestrator, OrchestratorError, Order, chunks
-from dashboard.store import Entry, Store
+from dashboard.store import ASKED, CANCEL, DONE, FAILED, REFRESH, REFUSED, Entry, Store
 from nkdash.catalog import Catalog
 from nkdash.clock import days_between
 from nkdash.settings import Settings
 
 MOST_DAYS = 366
-REFRESH, CANCEL = "refresh", "cancel"
-ASKED, DONE, REFUSED, FAILED = "asked", "done", "refused", "failed"
 
 
 class OrderError(Exception):

@@ -14,6 +14,8 @@ from nkdash.warehouse import Warehouse
 
 WORKERS = 2
 THREADS = 8
+# Of each worker for the warehouse; beside it Python and the answers that are kept.
+MEMORY_MB = 384
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
@@ -25,7 +27,10 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         self._settings = settings
         # Looked at for every question: else one worker would be a second behind the other.
         self._warehouse = Warehouse(
-            settings.warehouse_dir, poll_seconds=0, cache_dir=settings.warehouse_cache
+            settings.warehouse_dir,
+            poll_seconds=0,
+            cache_dir=settings.warehouse_cache,
+            memory_mb=MEMORY_MB,
         )
         super().__init__()
 

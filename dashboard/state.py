@@ -7,35 +7,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote
 
-from dashboard.periods import Comparison, Grain, Period, Preset, base_period, preset_period
-
-FILTERS = (
-    "store",
-    "category",
-    "brand",
-    "principal",
-    "cashier",
-    "method",
-    "product",
-    "customer",
-)
-"""Filters by record id; each is a query parameter and a field of State."""
+from nkdash.kpis.model import TaxBasis
+from nkdash.kpis.periods import Comparison, Grain, Period, Preset, base_period, preset_period
+from nkdash.kpis.selection import ALL_FILTERS, Ids
 
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 MOST_IDS = 200
+SOURCES = {"pos", "invoice"}
 _CALENDAR = re.compile(r"20\d\d-(0[1-9]|1[0-2]|q[1-4])")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-
-class TaxBasis(StrEnum):
-    """Whether revenue holds the tax."""
-
-    IN = "in"
-    EX = "ex"
 
 
 @dataclass(frozen=True)
@@ -50,9 +33,12 @@ class Problem:
 class State:
     """The whole state of a page but its path. Defaults are left out of the URL.
 
-    ``company`` None means the main one where companies differ in currency, else all.
+    ``company`` None means the main one where companies differ in currency, else all. ``weekday``
+    is 1 (Monday) to 7, ``hour`` 0 to 23, both local.
     ``sort`` is a column of the page's table, with '-' before it for descending; ``calendar`` the
     month (2026-11) or quarter (2026-q4) that Operations shows, this month where it is empty.
+    ``tax`` None means the page's own basis; ``uncovered`` shows margins although too much revenue
+    has no known cost.
     """
 
     preset: Preset = Preset.DAYS_30
@@ -60,16 +46,22 @@ class State:
     compare: Comparison = Comparison.PREVIOUS
     grain: Grain = Grain.AUTO
     metric: str = ""
-    tax: TaxBasis = TaxBasis.IN
+    tax: TaxBasis | None = None
+    uncovered: bool = False
     company: int | None = None
     store: tuple[int, ...] = ()
     category: tuple[int, ...] = ()
     brand: tuple[int, ...] = ()
     principal: tuple[int, ...] = ()
+    vendor: tuple[int, ...] = ()
     cashier: tuple[int, ...] = ()
     method: tuple[int, ...] = ()
     product: tuple[int, ...] = ()
     customer: tuple[int, ...] = ()
+    source: tuple[str, ...] = ()
+    salesperson: tuple[int, ...] = ()
+    weekday: tuple[int, ...] = ()
+    hour: tuple[int, ...] = ()
     tab: str = ""
     sort: str = ""
     calendar: str = ""
@@ -91,20 +83,20 @@ class State:
             changes["preset"] = Preset.CUSTOM
         return replace(self, **changes)
 
-    def toggled(self, key: str, record: int) -> Self:
+    def toggled(self, key: str, record: int | str) -> Self:
         """With the id added to the filter ``key``, or taken out where it is in."""
-        ids: tuple[int, ...] = getattr(self, key)
+        ids: Ids = getattr(self, key)
         changed = tuple(i for i in ids if i != record) if record in ids else (*ids, record)
         return self.with_(**{key: tuple(sorted(changed))})
 
     def cleared(self) -> Self:
         """Without any filter; range, comparison and tab stay."""
-        return self.with_(company=None, **dict.fromkeys(FILTERS, ()))
+        return self.with_(company=None, **dict.fromkeys(ALL_FILTERS, ()))
 
     @property
-    def filters(self) -> Mapping[str, tuple[int, ...]]:
+    def filters(self) -> Mapping[str, Ids]:
         """The filters that are set."""
-        return {key: ids for key in FILTERS if (ids := getattr(self, key))}
+        return {key: ids for key in ALL_FILTERS if (ids := getattr(self, key))}
 
     @property
     def search(self) -> str:
@@ -121,10 +113,11 @@ def _texts(state: State) -> dict[str, str]:
         "compare": state.compare,
         "grain": state.grain,
         "metric": state.metric,
-        "tax": state.tax,
+        "tax": state.tax or "",
+        "uncovered": "show" if state.uncovered else "",
         "company": "" if state.company is None else str(state.company),
     }
-    ids = {key: ",".join(map(str, getattr(state, key))) for key in FILTERS}
+    ids = {key: ",".join(map(str, getattr(state, key))) for key in ALL_FILTERS}
     return {
         **named,
         **ids,
@@ -168,6 +161,10 @@ def _value(key: str, text: str) -> dict[str, Any]:
             return {"grain": Grain(text)}
         case "tax":
             return {"tax": TaxBasis(text)}
+        case "uncovered":
+            if text != "show":
+                raise ValueError(text)
+            return {key: True}
         case "company":
             return {"company": _identifier(text)}
         case "metric" | "tab":
@@ -178,7 +175,13 @@ def _value(key: str, text: str) -> dict[str, Any]:
             if not _CALENDAR.fullmatch(text):
                 raise ValueError(text)
             return {key: text}
-        case _ if key in FILTERS:
+        case "source":
+            if not set(text.split(",")) <= SOURCES:
+                raise ValueError(text)
+            return {key: tuple(sorted(set(text.split(","))))}
+        case "weekday" | "hour":
+            return {key: _clock(text, *((1, 7) if key == "weekday" else (0, 23)))}
+        case _ if key in ALL_FILTERS:
             ids = sorted({_identifier(part) for part in text.split(",")})
             if len(ids) > MOST_IDS:
                 raise ValueError(text)
@@ -198,6 +201,15 @@ def _identifier(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or int(text) == 0:
         raise ValueError(text)
     return int(text)
+
+
+def _clock(text: str, lowest: int, highest: int) -> tuple[int, ...]:
+    if not re.fullmatch(r"[0-9]{1,2}(,[0-9]{1,2})*", text, re.ASCII):
+        raise ValueError(text)
+    found = {int(part) for part in text.split(",")}
+    if min(found) < lowest or max(found) > highest:
+        raise ValueError(text)
+    return tuple(sorted(found))
 
 
 def _word(text: str) -> str:

@@ -1,17 +1,16 @@
-"""The tables: columns, the question behind each, and one block of rows sorted on the server."""
+"""Tables: columns, the question behind, one block of rows sorted and filtered on the server.
+
+A page declares its own tables beside its sections.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import polars as pl
-
-from dashboard import format as fmt
 from dashboard.context import Context
-from dashboard.data import queries
-from dashboard.data.queries import Selection
-from dashboard.data.session import Query
+from nkdash.kpis import format as fmt
+from nkdash.kpis.model import Query
 
 BLOCK = 100
 _TEXT_FILTERS = {"contains": "contains(lower(CAST({column} AS VARCHAR)), lower(${name}))"}
@@ -24,7 +23,9 @@ _NUMBER_FILTERS = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``kind``: text, money, count, decimal, ratio, moment or flag."""
+    """One column. ``kind``: text, money, count, decimal, ratio, change, days, day,
+    moment, flag or word; of a word the text ``<name>.<value>`` is shown.
+    """
 
     name: str
     kind: str
@@ -34,70 +35,23 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Aligned to the right and compared by size."""
-        return self.kind in ("money", "count", "decimal", "ratio")
+        return self.kind in ("money", "count", "decimal", "ratio", "change", "days")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a page; ``key`` is unique in it and settles ties, ``sort`` is the default."""
+    """A table of a page; ``key`` is unique in it and settles ties, ``sort`` is the default.
+
+    A click on a row leads to its ``href``, or opens a drawer with what ``drawer`` makes of its key.
+    """
 
     name: str
     key: str
     sort: str
     columns: tuple[Column, ...]
-    query: Callable[[Selection], Query]
+    query: Callable[[Context], Query]
     href: Callable[[Context, Mapping[str, Any]], str] | None = None
-
-
-def _of_product(ctx: Context, row: Mapping[str, Any]) -> str:
-    only = ctx.state.with_(product=(row["product_id"],), tab="summary", sort="", metric="")
-    return ctx.href(only)
-
-
-TABLES = {
-    table.name: table
-    for table in (
-        Table(
-            "products",
-            key="product_id",
-            sort="-net_revenue",
-            columns=(
-                Column("name", "text", 230, grows=True),
-                Column("net_revenue", "money", 140),
-                Column("share", "ratio", 80),
-                Column("items_sold", "count", 100),
-                Column("items_returned", "count", 100),
-                Column("average_selling_price", "money", 120),
-                Column("discounts", "money", 120),
-                Column("returns", "money", 115),
-                Column("sku", "text", 130),
-                Column("category", "text", 120),
-                Column("brand", "text", 140),
-            ),
-            query=queries.products,
-            href=_of_product,
-        ),
-        Table(
-            "transactions",
-            key="txn_key",
-            sort="-ordered_at_local",
-            columns=(
-                Column("ordered_at_local", "moment", 165),
-                Column("net_revenue", "money", 130),
-                Column("store", "text", 140),
-                Column("order_ref", "text", 170, grows=True),
-                Column("cashier", "text", 130),
-                Column("customer", "text", 150),
-                Column("lines", "count", 80),
-                Column("items", "count", 80),
-                Column("gross_sales", "money", 120),
-                Column("discounts", "money", 115),
-                Column("returns", "money", 105),
-            ),
-            query=queries.transactions,
-        ),
-    )
-}
+    drawer: Callable[[Context, str], Any] | None = None
 
 
 def order(table: Table, sort: str) -> tuple[str, bool]:
@@ -111,7 +65,7 @@ def block(
     ctx: Context, table: Table, first: int, last: int, sort: str, filters: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], int]:
     """Rows ``first`` to ``last`` (exclusive) as they read, and how many there are in all."""
-    inner = table.query(ctx.selection)
+    inner = table.query(ctx)
     where, params = _where(table, filters)
     total = Query(
         f"SELECT count(*) AS n FROM ({inner.sql}) AS t{where}", {**inner.params, **params}
@@ -125,12 +79,17 @@ def block(
     return [_read(ctx, table, row) for row in frame.to_dicts()], ctx.session.frame(total).item()
 
 
-def whole(ctx: Context, table: Table, sort: str) -> pl.DataFrame:
+def count(ctx: Context, table: Table) -> int:
+    """How many rows there are in all."""
+    inner = table.query(ctx)
+    total = Query(f"SELECT count(*) AS n FROM ({inner.sql}) AS t", inner.params)
+    return int(ctx.session.frame(total).item())
+
+
+def whole(ctx: Context, table: Table, sort: str) -> Query:
     """Every row, unformatted, in order; for the export."""
-    inner = table.query(ctx.selection)
-    return ctx.session.frame(
-        Query(f"SELECT * FROM ({inner.sql}) AS t{_order_by(table, sort)}", inner.params)
-    )
+    inner = table.query(ctx)
+    return Query(f"SELECT * FROM ({inner.sql}) AS t{_order_by(table, sort)}", inner.params)
 
 
 def _order_by(table: Table, sort: str) -> str:
@@ -155,7 +114,8 @@ def _where(table: Table, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any
 def _read(ctx: Context, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     cells = {c.name: _cell(ctx, c, row[c.name]) for c in table.columns}
     link = {"href": table.href(ctx, row)} if table.href else {}
-    return {**cells, table.key: row[table.key], "row_id": str(row[table.key]), **link}
+    drawer = {"drawer": table.name} if table.drawer else {}
+    return {**cells, table.key: row[table.key], "row_id": str(row[table.key]), **link, **drawer}
 
 
 def _cell(ctx: Context, column: Column, value: Any) -> str:
@@ -166,8 +126,20 @@ def _cell(ctx: Context, column: Column, value: Any) -> str:
             return fmt.money(value, ctx.currency)
         case "ratio":
             return fmt.percent(value)
+        case "change":
+            return fmt.signed_percent(value)
         case "count":
             return fmt.count(value) if value == int(value) else fmt.count(value, 2)
+        case "decimal":
+            return fmt.count(value, 2)
+        case "days":
+            return fmt.count(value, 1)
+        case "day":
+            return ctx.day(value)
+        case "word":
+            return ctx.t(f"{column.name}.{value}")
+        case "flag":
+            return ctx.t("flag.yes") if value else ""
         case "moment":
             assert isinstance(value, datetime)  # noqa: S101 - the column is a TIMESTAMP
             return fmt.moment(value, ctx.t("months"))
@@ -190,10 +162,10 @@ def definitions(ctx_texts: Callable[[str], str], table: Table, sort: str) -> lis
                 "filterOptions": [*_NUMBER_FILTERS] if c.is_number else [*_TEXT_FILTERS],
                 "maxNumConditions": 1,
             },
-            **({} if c.is_number or c.kind == "moment" else {"floatingFilter": True}),
+            **({} if c.kind != "text" else {"floatingFilter": True}),
             **({"flex": 1} if c.grows else {}),
             **({"sort": "desc" if descending else "asc"} if c.name == by else {}),
-            **({"filter": False} if c.kind == "moment" else {}),
+            **({"filter": False} if c.kind in ("moment", "day", "flag", "word") else {}),
         }
         for c in table.columns
     ]

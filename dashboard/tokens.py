@@ -95,6 +95,7 @@ def mantine_theme() -> dict[str, Any]:
         "colors": {"accent": list(ACCENT_SHADES), "dark": list(DARK_SHADES)},
         "primaryColor": "accent",
         "primaryShade": {"light": 7, "dark": 4},
+        "autoContrast": True,
         "defaultRadius": RADIUS,
         "fontSizes": {name: f"{size / 16}rem" for name, size in TEXT_SIZES.items()},
         "respectReducedMotion": True,

@@ -13,6 +13,7 @@ from nkdash.automation.assets import (
     warehouse_asset,
 )
 from nkdash.automation.changes import changed_days
+from nkdash.automation.digest import digest_job, digest_schedule, is_on
 from nkdash.automation.executor import executor
 from nkdash.automation.housekeeping import daily, housekeeping
 from nkdash.automation.jobs import jobs
@@ -53,13 +54,19 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *[dataset_checks(dataset, catalog, settings) for dataset in catalog.datasets],
             pos_total_checks(settings, catalog),
         ],
-        jobs=[*jobs(catalog, settings), reconcile_weeks(settings, catalog), housekeeping(settings)],
+        jobs=[
+            *jobs(catalog, settings),
+            reconcile_weeks(settings, catalog),
+            housekeeping(settings),
+            *([digest_job(settings)] if is_on(settings) else []),
+        ],
         schedules=[
             nightly(settings, catalog),
             intraday(settings, catalog),
             snapshot(settings, catalog),
             weekly(settings),
             daily(settings),
+            *([digest_schedule(settings)] if is_on(settings) else []),
         ],
         sensors=[
             missing_days(settings, catalog),

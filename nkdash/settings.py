@@ -144,7 +144,18 @@ class Settings(BaseSettings):
     )
 
     nkdash_state_dir: Path | None = Field(
-        None, description="the dashboard's own state: audit; default: state/ beside DAGSTER_HOME"
+        None, description="the dashboard's own state: users, audit; default: beside DAGSTER_HOME"
+    )
+    nkdash_login: Literal["auto", "users", "proxy", "off"] = Field(
+        "auto",
+        description="auto: proxy with NKDASH_TRUSTED_PROXIES, off on loopback, else users",
+    )
+    nkdash_session_hours: float = Field(
+        12, gt=0, le=720, description="without use, after which a login ends"
+    )
+    nkdash_session_days: int = Field(30, ge=1, le=365, description="after which any login ends")
+    nkdash_secret_key: SecretStr | None = Field(
+        None, description="signs the login's forms; default: a file that the dashboard makes"
     )
     nkdash_trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="addresses or CIDRs of proxies that log readers in, comma-separated"
@@ -194,6 +205,14 @@ class Settings(BaseSettings):
         (), description="addresses that get alerts, comma-separated"
     )
     nkdash_alert_email_from: str | None = Field(None, description="sender of alerts")
+    nkdash_digest_at: time | Literal["off"] = Field(
+        time(7), description="local time of the daily digest; off, or without a receiver: none"
+    )
+    nkdash_digest_to: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="who gets it: addresses, and webhook; default: those who get alerts",
+    )
+    nkdash_digest_language: Literal["en", "id"] = Field("en", description="of the digest")
     nkdash_smtp_host: str | None = Field(None, description="mail server")
     nkdash_smtp_port: int = Field(587, ge=1, le=65535)
     nkdash_smtp_tls: Literal["starttls", "tls", "none"] = Field(
@@ -241,7 +260,7 @@ class Settings(BaseSettings):
             ) from error
         return value
 
-    @field_validator("nkdash_companies", "nkdash_alert_email_to", mode="before")
+    @field_validator("nkdash_companies", "nkdash_alert_email_to", "nkdash_digest_to", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         return (
@@ -282,6 +301,13 @@ class Settings(BaseSettings):
     def _web_address(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("https://", "http://")):
             raise ValueError("give the whole address, beginning with https://")
+        return value
+
+    @field_validator("nkdash_secret_key")
+    @classmethod
+    def _long_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < 32:
+            raise ValueError("give at least 32 random characters (openssl rand -hex 32)")
         return value
 
     @field_validator("nkdash_now")

@@ -31,7 +31,7 @@
     }
     if (key === "range" && value === "custom") return null;
     if (Array.isArray(value)) {
-      return [key, value.map(Number).sort((a, b) => a - b).join(",")];
+      return [key, [...value].sort((a, b) => a - b || a.localeCompare(b)).join(",")];
     }
     return [key, value == null ? "" : String(value)];
   }
@@ -96,7 +96,7 @@
     const text = (sort.sort === "desc" ? "-" : "") + sort.colId;
     const query = new URLSearchParams(location.search);
     if (query.get("sort") === text) return;
-    if (!query.has("sort") && document.getElementById("grid").dataset.sort === text) return;
+    if (!query.has("sort") && document.querySelector(".table-card").dataset.sort === text) return;
     query.set("sort", text);
     const search = query.toString().replaceAll("%2C", ",");
     navigate(`${location.pathname}?${search}`, { replace: true });
@@ -105,7 +105,9 @@
   function picked(rows) {
     const row = rows?.[0];
     if (row?.href) navigate(row.href);
-    else if (row?.txn_key) set("lines-request", { data: { txn_key: row.txn_key, at: Date.now() } });
+    else if (row?.drawer) {
+      set("lines-request", { data: { table: row.drawer, key: row.row_id, at: Date.now() } });
+    }
   }
 
   // A new version is seen at the next interaction and by a light poll; so is a lost connection.
@@ -193,7 +195,11 @@
     return true;
   }
 
+  // What does not fit into a phone's bottom bar opens above it, until something is chosen.
+  const closeMore = () => document.querySelector(".more[open]")?.removeAttribute("open");
+
   document.addEventListener("click", (event) => {
+    if (!event.target.closest(".more > summary")) closeMore();
     const cell = event.target.closest("[data-cell]");
     if (cell) {
       focusCell(cell);
@@ -221,9 +227,10 @@
     const link = event.target.closest("a[href]");
     const plain = !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
     if (!link || !plain || event.button !== 0 || link.hasAttribute("download")) return;
-    if (link.target === "_blank" || link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
+    if (link.target || link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
     event.preventDefault();
     set("explain", { opened: false });
+    set("lines", { opened: false });
     navigate(link.pathname + link.search);
   });
 
@@ -235,6 +242,7 @@
       event.preventDefault();
       return;
     }
+    if (event.key === "Escape") closeMore();
     if (event.key === "?") actions.help();
     else if (event.key === "f" && location.pathname !== "/operations") actions.filters();
     else if (event.key === "t") actions.scheme();
@@ -254,8 +262,8 @@
       showTab: () => {
         requestAnimationFrame(() => {
           document
-            .querySelector("#tabs [aria-current]")
-            ?.scrollIntoView({ inline: "center", block: "nearest" });
+            .querySelectorAll("#tabs [aria-current], #nav [aria-current]")
+            .forEach((link) => link.scrollIntoView({ inline: "center", block: "nearest" }));
         });
       },
       showDays: () => {

@@ -6,12 +6,12 @@ from typing import Any
 
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.parts import attributes, icon
 from dashboard.components.wording import Wording
 from dashboard.days import WORRIES, Calendar, Expected, Row, Stand, month, quarter, stretches
 from dashboard.state import State
 from nkdash.clock import days_between
+from nkdash.kpis import format as fmt
 
 SHOWN = tuple(stand for stand in Stand if stand is not Stand.NONE)
 """What the legend explains; the style sheet gives each its sign."""

@@ -1,5 +1,6 @@
 """The filter controls: the bar in sight, the drawer with all of them, the chips of what is set."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -9,10 +10,12 @@ from dashboard.components.parts import attributes, icon
 from dashboard.context import Context
 from dashboard.data.dimensions import Dimensions
 from dashboard.i18n import Texts
-from dashboard.periods import Comparison, Period, Preset
-from dashboard.state import DEFAULTS, FILTERS, State, TaxBasis
+from dashboard.state import DEFAULTS, SOURCES, State
+from nkdash.kpis.model import TaxBasis
+from nkdash.kpis.periods import Comparison, Period, Preset
+from nkdash.kpis.selection import ALL_FILTERS
 
-PICKED = ("store", "category", "brand", "principal", "cashier", "method")
+PICKED = ("store", "category", "brand", "principal", "vendor", "cashier", "method", "source")
 """Filters with a control; product and customer are set by a click."""
 
 
@@ -126,6 +129,17 @@ def _dates(t: Texts, place: str) -> dmc.DatePickerInput:
         # Mantine paints weekends red, and red means worse here.
         weekendDays=[],
         value=[None, None],
+        popoverProps={"withRoles": False},
+        ariaLabels={
+            "previousMonth": t("dates.earlier"),
+            "nextMonth": t("dates.later"),
+            "previousYear": t("dates.earlier"),
+            "nextYear": t("dates.later"),
+            "previousDecade": t("dates.earlier"),
+            "nextDecade": t("dates.later"),
+            "monthLevelControl": t("dates.months"),
+            "yearLevelControl": t("dates.years"),
+        },
         w=228 if place == "bar" else None,
     )
 
@@ -142,8 +156,10 @@ def _compare(t: Texts, place: str) -> dmc.Select:
     )
 
 
-def control_value(key: str, state: State, period: Period, company: int | None) -> Any:
-    """What the control of ``key`` shows for a state."""
+def control_value(
+    key: str, state: State, period: Period, company: int | None, usual_tax: TaxBasis
+) -> Any:
+    """What the control of ``key`` shows for a state; see ``resolved``."""
     match key:
         case "range":
             return state.preset
@@ -152,35 +168,44 @@ def control_value(key: str, state: State, period: Period, company: int | None) -
         case "compare":
             return state.compare
         case "tax":
-            return state.tax
+            return state.tax or usual_tax
         case "company":
             return "" if company is None else str(company)
         case _:
             return [str(i) for i in getattr(state, key)]
 
 
-def resolved(state: State, period: Period, company: int | None) -> dict[str, Any]:
+def resolved(
+    state: State, period: Period, company: int | None, usual_tax: TaxBasis
+) -> dict[str, Any]:
     """What the browser needs to tell a reader's change of a control from the server's.
 
-    ``company`` is the one shown; where the URL names none it is the default.
+    ``company`` is the one shown; where the URL names none it is the default. ``usual_tax`` is the
+    page's.
     """
     shown = "" if company is None else str(company)
-    values = {key: ",".join(map(str, getattr(state, key))) for key in FILTERS}
+    values = {key: ",".join(map(str, getattr(state, key))) for key in ALL_FILTERS}
     values |= {
         "range": state.preset,
         "compare": state.compare,
-        "tax": state.tax,
+        "tax": state.tax or usual_tax,
         "company": shown,
     }
     return {
         "values": values,
-        "defaults": {**DEFAULTS, "company": shown if state.company is None else ""},
+        "defaults": {
+            **DEFAULTS,
+            "company": shown if state.company is None else "",
+            "tax": usual_tax,
+        },
         "dates": [str(period.first), str(period.last)],
     }
 
 
-def options(names: Dimensions, key: str) -> list[dict[str, str]]:
+def options(t: Texts, names: Dimensions, key: str) -> list[dict[str, str]]:
     """What a control offers; stores, cashiers and methods only where they occur in the data."""
+    if key == "source":
+        return [{"value": name, "label": t(f"source.{name}")} for name in sorted(SOURCES)]
     sold = names.sold.get(key)
     return [
         {"value": str(record), "label": name}
@@ -203,8 +228,8 @@ def company_options(t: Texts, names: Dimensions) -> list[dict[str, str]]:
     ]
 
 
-def chips(ctx: Context) -> list[html.A]:
-    """A link for each filter that is set, which takes it out."""
+def chips(ctx: Context, applied: Sequence[str]) -> list[html.A]:
+    """A link for each filter that is set, which takes it out; quiet where the page ignores it."""
     state = ctx.state
     found = []
     if state.company is not None:
@@ -212,19 +237,26 @@ def chips(ctx: Context) -> list[html.A]:
         found.append(_chip(ctx, ctx.t("filter.company"), name, state.with_(company=None)))
     for key, ids in state.filters.items():
         found += [
-            _chip(ctx, ctx.t(f"filter.{key}"), ctx.label(key, i), state.toggled(key, i))
+            _chip(
+                ctx,
+                ctx.t(f"filter.{key}"),
+                ctx.label(key, i),
+                state.toggled(key, i),
+                applied=key in applied,
+            )
             for i in ids
         ]
-    if state.tax is TaxBasis.EX:
-        basis = state.with_(tax=TaxBasis.IN)
-        found.append(_chip(ctx, ctx.t("filter.tax"), ctx.t("tax.ex"), basis))
+    if ctx.tax is not ctx.usual_tax:
+        basis = state.with_(tax=None)
+        found.append(_chip(ctx, ctx.t("filter.tax"), ctx.t(f"tax.{ctx.tax}"), basis))
     return found
 
 
-def _chip(ctx: Context, kind: str, name: str, without: State) -> html.A:
+def _chip(ctx: Context, kind: str, name: str, without: State, *, applied: bool = True) -> html.A:
+    words = ctx.t("filter.remove", what=f"{kind}: {name}")
     return html.A(
         [html.Span(kind, className="chip-kind"), html.Span(name, className="chip-name"), icon("x")],
         href=ctx.href(without),
-        className="chip",
-        title=ctx.t("filter.remove", what=f"{kind}: {name}"),
+        className="chip" if applied else "chip idle",
+        title=words if applied else f"{ctx.t('filter.idle')} {words}",
     )

@@ -3,9 +3,9 @@
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.parts import attributes
 from dashboard.context import Context
+from nkdash.kpis import format as fmt
 
 
 def heat_table(ctx: Context, frame: pl.DataFrame) -> html.Div:
@@ -24,7 +24,7 @@ def heat_table(ctx: Context, frame: pl.DataFrame) -> html.Div:
         html.Tr(
             [
                 html.Th(name, scope="row"),
-                *(_cell(ctx, name, h, cells.get((number, h)), highest) for h in hours),
+                *(_cell(ctx, (number, h), cells.get((number, h)), highest) for h in hours),
             ]
         )
         for number, name in enumerate(weekdays, 1)
@@ -39,8 +39,10 @@ def heat_table(ctx: Context, frame: pl.DataFrame) -> html.Div:
 
 
 def _cell(
-    ctx: Context, weekday: str, hour: int, row: dict[str, float] | None, highest: float
+    ctx: Context, place: tuple[int, int], row: dict[str, float] | None, highest: float
 ) -> html.Td:
+    number, hour = place
+    weekday = ctx.label("weekday", number)
     if row is None:
         return html.Td(className="shut", title=f"{weekday} {hour:02d}:00 · {ctx.t('heat.shut')}")
     value = row["revenue_per_hour"]
@@ -55,8 +57,13 @@ def _cell(
     share = max(0.0, value / highest)
     # Half the table is low hours; the root spreads them so that they can be told apart.
     strength = round(100 * share**0.7)
+    here = ctx.state.with_(tab="transactions", weekday=(number,), hour=(hour,), sort="", metric="")
     return html.Td(
-        html.Span(fmt.money_short(value, ctx.currency), className="unseen"),
+        html.A(
+            html.Span(fmt.money_short(value, ctx.currency), className="unseen"),
+            href=ctx.href(here),
+            className="heat-cell",
+        ),
         title=words,
         className="hot" if strength > 60 else None,
         style={"--heat": f"{strength}%"},

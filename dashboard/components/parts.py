@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.context import Context
 from dashboard.i18n import Texts
-from dashboard.kpis import Good
+from nkdash.kpis import format as fmt
+from nkdash.kpis.model import Good, Unit
 
 Children = Any
 
@@ -35,6 +35,16 @@ def explain_button(texts: Texts, what: str, title: str) -> html.Button:
     )
 
 
+def _picture_button(texts: Texts, title: str) -> html.Button:
+    return html.Button(
+        icon("photo-down"),
+        className="explain",
+        type="button",
+        title=texts("export.png"),
+        **attributes(data_png="", aria_label=texts("export.png_of", what=title)),
+    )
+
+
 def card(
     ctx: Context,
     title: str,
@@ -44,10 +54,17 @@ def card(
     explain: str | None = None,
     actions: Children = None,
     wide: bool = False,
+    picture: bool = False,
 ) -> html.Section:
-    """A titled card; ``hint`` is a quiet line under the title, ``explain`` what its 'i' tells."""
+    """A titled card; ``hint`` is a quiet line under the title, ``explain`` what its 'i' tells;
+    with ``picture`` its chart can be saved as PNG.
+    """
     head = [html.Div([html.H2(title), hint and html.P(hint, className="hint")])]
-    tools = [actions, explain and explain_button(ctx.texts, explain, title)]
+    tools = [
+        actions,
+        picture and _picture_button(ctx.texts, title),
+        explain and explain_button(ctx.texts, explain, title),
+    ]
     return html.Section(
         [
             html.Header([*head, html.Div([t for t in tools if t], className="tools")]),
@@ -80,9 +97,9 @@ def change_class(ratio: float | None, good: Good) -> str:
     return "change better" if better else "change worse"
 
 
-def change(ratio: float | None, good: Good) -> html.Span:
-    """A change with its sign and colour; 'n/a' where there is no base."""
-    return html.Span(fmt.signed_percent(ratio), className=change_class(ratio, good))
+def change(ratio: float | None, good: Good, unit: Unit = Unit.COUNT) -> html.Span:
+    """A change with its sign and colour; 'n/a' where there is no base; percentages in points."""
+    return html.Span(fmt.signed_change(unit, ratio), className=change_class(ratio, good))
 
 
 def choice(ctx: Context, label: str, options: Sequence[tuple[str, str, bool]]) -> html.Nav:

@@ -1,15 +1,15 @@
 """Ranked bar lists: label, value, change and a thin bar; a click filters by the row."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.parts import attributes, change
 from dashboard.context import Context
-from dashboard.kpis import Good
+from nkdash.kpis import format as fmt
+from nkdash.kpis.model import Good
 
 TOP = 8
 Amounts = Mapping[int | None, float]
@@ -23,42 +23,59 @@ class Ranks:
     base: Amounts
 
 
-def ranks(frame: pl.DataFrame, column: str) -> Ranks:
-    """From a breakdown: columns period, id and ``column``."""
-    return Ranks(_by_id(frame, "now", column), _by_id(frame, "base", column))
+def ranks(frame: pl.DataFrame, by: str, column: str) -> Ranks:
+    """From a measure: columns period, ``by`` (ids) and ``column``."""
+    return Ranks(_by_id(frame, "now", by, column), _by_id(frame, "base", by, column))
 
 
-def _by_id(frame: pl.DataFrame, period: str, column: str) -> dict[int | None, float]:
-    rows = frame.filter(pl.col("period") == period).select("id", column).iter_rows()
+def _by_id(frame: pl.DataFrame, period: str, by: str, column: str) -> dict[int | None, float]:
+    rows = frame.filter(pl.col("period") == period).select(by, column).iter_rows()
     return {key: float(value) for key, value in rows if value is not None}
 
 
-def ranking(ctx: Context, kind: str, of: Ranks, *, names: str | None = None) -> html.Ol:
-    """Highest first; beyond the first few the rest as 'other'. ``kind`` is the filter's key."""
+def ranking(
+    ctx: Context,
+    kind: str,
+    of: Ranks,
+    *,
+    label: Callable[[int | None], str] | None = None,
+    good: Good = Good.UP,
+    href: Callable[[int], str | None] | None = None,
+) -> html.Ol:
+    """Highest first; beyond the first few the rest as 'other'. ``kind`` is the filter's key.
+
+    A row is called as its record, or what ``label`` says; it leads to its filter, or to where
+    ``href`` says.
+    """
+    name = label or (lambda key: ctx.label(kind, key))
+    leads = href or (lambda key: ctx.href(ctx.state.toggled(kind, key)))
     order = sorted(of.now.items(), key=lambda item: (-item[1], str(item[0])))
     chosen = getattr(ctx.state, kind)
     top = order if len(order) <= TOP + 1 else order[:TOP]
     rest = order[len(top) :]
     total = sum(of.now.values())
     longest = max((abs(v) for _, v in top), default=0.0) or 1.0
+    if label is None:
+        ctx.look_up(kind, of.now.keys() & {key for key, _ in top})
     rows = [
         _row(
             ctx,
-            ctx.label(names or kind, key),
+            name(key),
             value,
             of.base.get(key) if ctx.comparable else None,
             total,
             abs(value) / longest,
-            None if key is None else ctx.href(ctx.state.toggled(kind, key)),
+            None if key is None else leads(key),
             key in chosen,
+            good,
         )
         for key, value in top
     ]
     if rest:
         value = sum(v for _, v in rest)
         base = sum(of.base.get(k, 0.0) for k, _ in rest) if ctx.comparable else None
-        label = ctx.t("rank.other", count=len(rest))
-        rows.append(_row(ctx, label, value, base, total, abs(value) / longest, None, False))
+        others = ctx.t("rank.other", count=f"{len(rest):,}")
+        rows.append(_row(ctx, others, value, base, total, 0.0, None, False, good))
     return html.Ol(rows, className="ranking")
 
 
@@ -71,6 +88,7 @@ def _row(
     length: float,
     href: str | None,
     chosen: bool,
+    good: Good,
 ) -> html.Li:
     share = fmt.percent(value / total) if total > 0 else fmt.NO_FIGURE
     cells = [
@@ -82,7 +100,7 @@ def _row(
             title=fmt.money(value, ctx.currency),
         ),
         html.Span(
-            change(fmt.change(value, base), Good.UP) if ctx.base else None,
+            change(fmt.change(value, base), good) if ctx.base else None,
             className="rank-change",
         ),
         html.Span(

@@ -6,9 +6,9 @@ from typing import Any
 
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.runs import listing
 from dashboard.components.wording import Wording
+from nkdash.kpis import format as fmt
 
 HEADS = (
     "ops.days",

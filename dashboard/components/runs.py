@@ -6,11 +6,11 @@ from typing import Any
 
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.parts import attributes
 from dashboard.components.wording import Wording
 from dashboard.orchestrator import Run, Status
 from dashboard.store import Entry
+from nkdash.kpis import format as fmt
 
 Url = Callable[[str], str]
 # What Dagster calls it, as a reader would.

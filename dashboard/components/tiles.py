@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.charts import sparkline
 from dashboard.components.parts import attributes, change, explain_button
 from dashboard.context import Context
-from dashboard.kpis import KPIS, Basis, Kpi, Unit
+from nkdash.kpis import format as fmt
+from nkdash.kpis.model import Basis, Kpi, Unit
+from nkdash.kpis.periods import buckets, trend_grain
+from nkdash.kpis.registry import family_of
+from nkdash.kpis.registry import kpi as kpi_of
 
 Row = Mapping[str, fmt.Number | None]
 
@@ -20,19 +23,20 @@ def totals(frame: pl.DataFrame) -> tuple[Row, Row]:
     return found.get("now", {}), found.get("base", {})
 
 
-def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str) -> html.Div:
-    """A tile for each KPI of a trend; the chosen one is the chart's metric."""
+def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str | None) -> html.Div:
+    """A tile for each KPI of a trend; the chosen one is the chart's metric. None where there is no
+    chart; nor can it be one of what is known for the end of a range only.
+    """
     now, base = totals(frame)
-    buckets = frame.filter(~pl.col("is_total") & (pl.col("period") == "now"))
     return html.Div(
         [
             _tile(
                 ctx,
-                KPIS[name],
-                _known_zero(KPIS[name], now.get(name)),
+                kpi_of(name),
+                _known_zero(kpi_of(name), now),
                 base.get(name) if ctx.comparable else None,
-                [None if v is None else float(v) for v in buckets.get_column(name).to_list()],
-                name == chosen,
+                _line(ctx, kpi_of(name), frame),
+                None if chosen is None else name == chosen,
             )
             for name in names
         ],
@@ -40,9 +44,25 @@ def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str) 
     )
 
 
-def _known_zero(kpi: Kpi, value: fmt.Number | None) -> fmt.Number | None:
-    # The days are loaded, so a sum over no rows is a true zero; a ratio of nothing stays none.
-    return 0 if value is None and kpi.additive else value
+def _line(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> list[float | None]:
+    """The sparkline's values; a loaded bucket without a row is a zero where figures add up."""
+    rows = frame.filter(~pl.col("is_total") & (pl.col("period") == "now"))
+    found = dict(rows.select("bucket", kpi.name).iter_rows())
+    cut = buckets(ctx.period, trend_grain(ctx.state.grain, ctx.period))
+    if not found.keys() <= {bucket.first for bucket in cut}:
+        return [None if v is None else float(v) for v in found.values()]
+    values: list[float | None] = []
+    for bucket in cut:
+        loaded = any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded)
+        empty = 0.0 if loaded and kpi.additive and found else None
+        value = found.get(bucket.first, empty)
+        values.append(None if value is None else float(value))
+    return values
+
+
+def _known_zero(kpi: Kpi, now: Row) -> fmt.Number | None:
+    # The days are loaded, so a sum over no rows is a true zero; of rows it may be unknown (a cost).
+    return 0 if not now and kpi.additive else now.get(kpi.name)
 
 
 def _tile(
@@ -51,7 +71,7 @@ def _tile(
     value: fmt.Number | None,
     base: fmt.Number | None,
     line: Sequence[float | None],
-    chosen: bool,
+    chosen: bool | None,
 ) -> html.Div:
     title = ctx.t(f"kpi.{kpi.name}.title")
     tax = tax_words(ctx, kpi)
@@ -59,7 +79,9 @@ def _tile(
         [
             html.Div(
                 [
-                    html.A(
+                    html.Span(title, className="tile-title")
+                    if chosen is None or family_of(kpi.name).trend is None
+                    else html.A(
                         title,
                         href=ctx.href(ctx.state.with_(metric=kpi.name)),
                         className="tile-title",
@@ -104,20 +126,22 @@ def _against(
 ) -> list[html.Span]:
     if ctx.base is None:
         return []
-    ratio = fmt.change(value, base)
+    ratio = fmt.change_of(kpi.unit, value, base)
     if ratio is None:
         why = "compare.no_base" if ctx.comparable else "compare.not_loaded"
         return [html.Span(f"n/a · {ctx.t(why)}", className="base")]
     was = ctx.t("compare.was", value=ctx.value(kpi, base, short=kpi.unit is Unit.MONEY))
-    return [change(ratio, kpi.good), html.Span(was, className="base")]
+    return [change(ratio, kpi.good, kpi.unit), html.Span(was, className="base")]
 
 
 def tax_words(ctx: Context, kpi: Kpi) -> str:
     """'with tax' or 'without tax' where the KPI is money."""
     match kpi.basis:
         case Basis.CHOSEN:
-            return ctx.t(f"tax.{ctx.state.tax}")
+            return ctx.t(f"tax.{ctx.tax}")
         case Basis.TAX_IN:
             return ctx.t("tax.in")
+        case Basis.TAX_EX:
+            return ctx.t("tax.ex")
         case Basis.NONE:
             return ""

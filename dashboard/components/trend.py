@@ -2,29 +2,29 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import polars as pl
 from dash import dcc, html
 
 from dashboard import charts
-from dashboard import format as fmt
 from dashboard.components.parts import card, choice
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context
-from dashboard.kpis import Kpi
-from dashboard.periods import Grain, Period, trend_grain
+from nkdash.kpis import format as fmt
+from nkdash.kpis.model import Kpi
+from nkdash.kpis.periods import Grain, Period, buckets, trend_grain
 
 
-def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
+def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame, *, wide: bool = True) -> html.Section:
     """The card of ``kpi`` from a trend frame; a day that is not loaded is a gap, not a zero."""
     title = ctx.t(f"kpi.{kpi.name}.title")
     drawn = points(ctx, kpi, frame)
     figure = charts.trend(drawn, lambda value: _axis(ctx, kpi, value), compared=ctx.comparable)
     grain = trend_grain(ctx.state.grain, ctx.period)
     graph = dcc.Graph(
-        id={"type": "graph", "name": "trend"},
+        id={"type": "graph", "name": kpi.name},
         figure=figure,
         config={"displayModeBar": False},
         responsive=True,
@@ -53,9 +53,10 @@ def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> html.Section:
             [k for k in keys if k],
             className="hint bars" if len(drawn) <= charts.BARS_UP_TO else "hint",
         ),
-        explain=f"trend:{kpi.name}",
+        explain=f"kpi:{kpi.name}",
         actions=grains,
-        wide=True,
+        wide=wide,
+        picture=True,
     )
 
 
@@ -72,24 +73,6 @@ def points(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> list[charts.Point]:
     return [_point(ctx, kpi, bucket, grain, by_bucket) for bucket in buckets(ctx.period, grain)]
 
 
-def buckets(period: Period, grain: Grain) -> list[Period]:
-    """The days, weeks (from Monday) or months of a period, clipped to it."""
-    found: list[Period] = []
-    first = period.first
-    while first <= period.last:
-        match grain:
-            case Grain.WEEK:
-                last = first + timedelta(days=6 - first.weekday())
-            case Grain.MONTH:
-                last = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-                last -= timedelta(days=1)
-            case _:
-                last = first
-        found.append(Period(first, min(last, period.last)))
-        first = last + timedelta(days=1)
-    return found
-
-
 def _point(
     ctx: Context,
     kpi: Kpi,
@@ -98,14 +81,14 @@ def _point(
     values: Mapping[tuple[str, date], Any],
 ) -> charts.Point:
     loaded = any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded)
-    value = _value(kpi, values.get(("now", bucket.first)), loaded)
-    base = _value(kpi, values.get(("base", bucket.first)), ctx.comparable)
+    value = _value(kpi, values, ("now", bucket.first), loaded)
+    base = _value(kpi, values, ("base", bucket.first), ctx.comparable)
     weekday = ctx.t("weekdays").split()[bucket.first.weekday()]
     when = f"{weekday} {ctx.day(bucket.first)}" if grain is Grain.DAY else ctx.days(bucket)
     lines = [f"<b>{when}</b>"]
     lines.append(ctx.value(kpi, value) if loaded else ctx.t("trend.not_loaded"))
     if ctx.comparable and base is not None:
-        ratio = fmt.signed_percent(fmt.change(value, base))
+        ratio = fmt.signed_change(kpi.unit, fmt.change_of(kpi.unit, value, base))
         lines.append(ctx.t("trend.base", value=ctx.value(kpi, base), change=ratio))
     months = ctx.t("months").split()
     short = months[bucket.first.month - 1]
@@ -117,7 +100,10 @@ def _point(
     )
 
 
-def _value(kpi: Kpi, value: Any, loaded: bool) -> float | None:
-    if value is None:
+def _value(
+    kpi: Kpi, values: Mapping[tuple[str, date], Any], key: tuple[str, date], loaded: bool
+) -> float | None:
+    # No row is a day without sales; a row without a figure is a figure that is not known.
+    if key not in values:
         return 0.0 if loaded and kpi.additive else None
-    return float(value)
+    return None if values[key] is None else float(values[key])

@@ -1,48 +1,84 @@
 """The trust strip: how far the data reach, what is missing, what may still move."""
 
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
 import polars as pl
 from dash import html
 
-from dashboard import format as fmt
 from dashboard.components.parts import attributes
 from dashboard.components.tiles import totals
 from dashboard.context import Context
-from dashboard.data import queries
+from dashboard.data.scope import WithheldError
+from nkdash.kpis import format as fmt
+from nkdash.kpis.periods import Period
+from nkdash.kpis.profit import ENOUGH
+from nkdash.kpis.registry import measure
+from nkdash.kpis.selection import Selection
 
 
 def trust(ctx: Context, frame: pl.DataFrame) -> html.Dl:
-    """From a trend with provisional_share and from the coverage of the period."""
-    fresh = ctx.session.frame(queries.freshness(ctx.today)).to_dicts()[0]
+    """From a trend with provisional_share and cost_coverage, and from the KPIs of trust."""
     now, _ = totals(frame)
-    provisional = now.get("provisional_share")
+    provisional, covered = now.get("provisional_share"), now.get("cost_coverage")
+    yesterday = ctx.today - timedelta(days=1)
+    newest = replace(ctx.selection.now, period=Period(yesterday, yesterday))
+    fresh = _asked(ctx, ("last_complete_day", "days_behind"), newest)
+    last, behind = fresh["last_complete_day"], fresh["days_behind"] or 0
+    days = _asked(ctx, ("days_missing", "days_lost", "days_differing"), ctx.selection.now)
     coverage = ctx.coverage
-    last = fresh["last_complete_day"]
-    behind = (ctx.today - last).days - 1 if last else 0
-    days = ctx.t("trust.days_of", loaded=len(coverage.loaded), days=coverage.period.days)
-    if coverage.missing:
-        days += " · " + ctx.t("trust.missing", count=coverage.missing)
-    if coverage.empty:
-        days += " · " + ctx.t("trust.empty", count=len(coverage.empty))
+    loaded = [ctx.t("trust.days_of", loaded=len(coverage.loaded), days=coverage.period.days)]
+    told = {"missing": days["days_missing"], "lost": days["days_lost"]}
+    told["empty"] = len(coverage.empty)
+    loaded += [ctx.t(f"trust.{name}", count=count) for name, count in told.items() if count]
+    differing, unexplained = days["days_differing"], _unexplained(ctx)
+    items = [
+        _item(
+            ctx.t("trust.last_day"),
+            (ctx.day(last) if last else fmt.NO_FIGURE)
+            + (" · " + ctx.t("trust.behind", count=behind) if behind > 0 else ""),
+            warn=behind > 0,
+        ),
+        _item(ctx.t("trust.loaded"), " · ".join(loaded), warn=bool(days["days_missing"])),
+        _item(
+            ctx.t("trust.odoo"),
+            ctx.t("trust.differ", count=differing) if differing else ctx.t("trust.agrees"),
+            warn=bool(differing),
+        ),
+        _item(
+            ctx.t("trust.cost"),
+            fmt.percent(covered),
+            warn=covered is not None and covered < ENOUGH,
+        ),
+        _item(
+            ctx.t("trust.provisional"),
+            fmt.percent(provisional),
+            warn=bool(provisional and provisional > 0.05),
+        ),
+        unexplained and _item(ctx.t("trust.stock"), fmt.count(unexplained), warn=True),
+        _item(ctx.t("trust.as_of"), ctx.moment(coverage.as_of)),
+        _item(ctx.t("trust.version"), str(ctx.session.version)),
+    ]
     return html.Dl(
-        [
-            _item(
-                ctx.t("trust.last_day"),
-                (ctx.day(last) if last else fmt.NO_FIGURE)
-                + (" · " + ctx.t("trust.behind", count=behind) if behind > 0 else ""),
-                warn=behind > 0,
-            ),
-            _item(ctx.t("trust.loaded"), days, warn=coverage.missing > 0),
-            _item(
-                ctx.t("trust.provisional"),
-                fmt.percent(provisional),
-                warn=bool(provisional and provisional > 0.05),
-            ),
-            _item(ctx.t("trust.as_of"), ctx.moment(coverage.as_of)),
-            _item(ctx.t("trust.version"), str(fresh["version"])),
-        ],
+        [item for item in items if item],
         className="trust",
         **attributes(aria_label=ctx.t("trust.label")),
     )
+
+
+def _asked(ctx: Context, names: tuple[str, ...], selection: Selection) -> dict[str, Any]:
+    rows = ctx.session.frame(measure(names, selection)).to_dicts()
+    return rows[0] if rows else dict.fromkeys(names)
+
+
+def _unexplained(ctx: Context) -> int | None:
+    """Places of stock that no move explains; None where the reader may not see stock."""
+    try:
+        found = _asked(ctx, ("unexplained_stock",), ctx.selection.now)
+    except WithheldError:
+        return None
+    return int(found["unexplained_stock"] or 0)
 
 
 def _item(term: str, words: str, *, warn: bool = False) -> html.Div:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from dashboard import format as fmt
 from dashboard.i18n import Texts
 from dashboard.orchestrator import Run
+from nkdash.kpis import format as fmt
 
 
 @dataclass(frozen=True)

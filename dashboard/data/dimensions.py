@@ -6,17 +6,25 @@ from importlib.resources import files
 
 import polars as pl
 
-from dashboard.data.session import Query, Session
-from dashboard.format import RUPIAH, Currency, currency
+from dashboard.data.session import Session
+from nkdash.kpis import ask
+from nkdash.kpis.ask import Company
+from nkdash.kpis.format import Currency
+from nkdash.kpis.model import Query
 
 _TABLES = {
     "company": "SELECT company_id AS id, name FROM dim_companies ORDER BY id",
     "store": "SELECT pos_config_id AS id, name, company_id FROM dim_pos_configs ORDER BY name",
     "cashier": "SELECT employee_id AS id, name FROM dim_employees ORDER BY name",
+    "salesperson": "SELECT user_id AS id, name FROM dim_users ORDER BY name",
     "brand": "SELECT brand_id AS id, name FROM dim_brands ORDER BY name",
     "principal": (
         "SELECT DISTINCT principal_id AS id, principal AS name FROM dim_products "
         "WHERE principal_id IS NOT NULL ORDER BY name"
+    ),
+    "vendor": (
+        "SELECT DISTINCT v.vendor_id AS id, p.name FROM product_vendors AS v "
+        "LEFT JOIN dim_partners AS p ON p.partner_id = v.vendor_id ORDER BY name"
     ),
     "method": "SELECT payment_method_id AS id, name FROM dim_payment_methods ORDER BY name",
 }
@@ -33,14 +41,6 @@ class Category:
 
 
 @dataclass(frozen=True)
-class Company:
-    """A company that has sales, and its currency."""
-
-    name: str
-    currency: Currency
-
-
-@dataclass(frozen=True)
 class Dimensions:
     """Names of what can be filtered by; ``names[kind][id]``."""
 
@@ -51,28 +51,16 @@ class Dimensions:
 
     @property
     def default_company(self) -> int | None:
-        """The main company where companies differ in currency, since those are never added."""
-        currencies = {company.currency for company in self.companies.values()}
-        return min(self.companies) if len(currencies) > 1 else None
+        """See nkdash.kpis.ask."""
+        return ask.default_company(self.companies)
 
     def reach(self, company: int | None) -> tuple[tuple[int, ...], Currency]:
-        """The companies whose figures may be added up, and their currency.
-
-        A chosen company alone; else all where they share a currency, else the main one.
-        """
-        chosen = company if company in self.companies else self.default_company
-        if chosen is not None:
-            return (chosen,), self.companies[chosen].currency
-        first = next(iter(self.companies.values()), None)
-        return tuple(self.companies), first.currency if first else RUPIAH
+        """See nkdash.kpis.ask."""
+        return ask.reach(self.companies, company)
 
     def below(self, category: int) -> set[int]:
         """The category and all below it."""
-        found, level = {category}, {category}
-        while level:
-            level = {i for i, c in self.categories.items() if c.parent in level} - found
-            found |= level
-        return found
+        return ask.below({i: c.parent for i, c in self.categories.items()}, category)
 
 
 def load(session: Session) -> Dimensions:
@@ -89,13 +77,7 @@ def load(session: Session) -> Dimensions:
     }
     names["category"] = {i: c.path.removeprefix("All / ") for i, c in categories.items()}
     sold = session.frame(Query(_sql("sold"), {}))
-    companies = {
-        row["company_id"]: Company(
-            row["name"] or f"#{row['company_id']}",
-            currency(row["currency"], row["currency_symbol"], row["decimal_places"]),
-        )
-        for row in session.frame(Query(_sql("companies"), {})).to_dicts()
-    }
+    companies = ask.companies(session.frame)
     by_kind = {
         kind: frozenset(sold.filter(pl.col("kind") == kind).get_column("id").to_list())
         for kind in ("store", "cashier", "method")

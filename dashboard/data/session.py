@@ -1,16 +1,18 @@
-"""A session per callback: one cursor, one version, results cached by (version, SQL, parameters)."""
+"""A session per callback: one cursor, one version, one reader's scope; results cached by these."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import duckdb
 import polars as pl
 
-Params = Mapping[str, Any]
+from dashboard.data.scope import WHOLE, Schema, Scope, read_schema, views
+from nkdash.kpis.model import Query
+
 T = TypeVar("T")
 
 
@@ -20,19 +22,6 @@ class Reader(Protocol):
     def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A cursor of one's own on the newest version."""
         ...
-
-
-@dataclass(frozen=True)
-class Query:
-    """One question: SQL with ``$name`` parameters. Lists are tuples here, so it can be a key."""
-
-    sql: str
-    params: Params
-
-    @property
-    def key(self) -> tuple[str, tuple[tuple[str, Any], ...]]:
-        """What tells it from other questions."""
-        return self.sql, tuple(sorted(self.params.items()))
 
 
 class Cache:
@@ -71,40 +60,89 @@ class Cache:
 class Session:
     """Answers questions from one version of the warehouse."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, cache: Cache) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, cache: Cache, scope: Scope = WHOLE
+    ) -> None:
         self._cursor = cursor
         self._cache = cache
+        self._scope = scope
+        self._seen: set[str] = set()
         # fetchall, since duckdb 2 refuses the next query while a result is not read to its end.
         [(version,)] = cursor.execute("SELECT version FROM warehouse_state").fetchall()
         self.version = int(version)
 
     def frame(self, query: Query) -> pl.DataFrame:
-        """The rows of ``query``. Raises duckdb.Error."""
-        kept: pl.DataFrame | None = self._cache.get(self.version, query.key)
+        """The rows of ``query`` that the reader may see. Raises duckdb.Error, WithheldError."""
+        key = (self._scope, query.key)
+        kept: pl.DataFrame | None = self._cache.get(self.version, key)
         if kept is None:
+            if not self._scope.is_whole:
+                self._narrow(query.sql)
             params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-            kept = pl.DataFrame(self._cursor.sql(query.sql, params=params))
-            self._cache.put(self.version, query.key, kept, int(kept.estimated_size()) + 1024)
+            answer = self._cursor.sql(query.sql, params=params).to_arrow_table()
+            kept = pl.DataFrame(pl.from_arrow(answer))
+            self._cache.put(self.version, key, kept, int(kept.estimated_size()) + 1024)
         return kept
 
+    def frames(self, query: Query, rows: int = 20_000) -> Iterator[pl.DataFrame]:
+        """The rows of ``query`` in order, as many at a time, not kept; one frame where there are
+        none. Ask nothing else before the last. Raises duckdb.Error, WithheldError.
+        """
+        if not self._scope.is_whole:
+            self._narrow(query.sql)
+        params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
+        reader = self._cursor.sql(query.sql, params=params).to_arrow_reader(rows)
+        empty = pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
+        found = False
+        for batch in reader:
+            found = True
+            yield pl.DataFrame(pl.from_arrow(batch))
+        if not found:
+            yield empty
+
     def once(self, name: str, make: Callable[["Session"], T]) -> T:
-        """What ``make`` gives for this version; made once, for what every callback needs."""
-        kept: T | None = self._cache.get(self.version, name)
+        """What ``make`` gives for this version and scope; made once, as all need it."""
+        key = (self._scope, name)
+        kept: T | None = self._cache.get(self.version, key)
         if kept is None:
             kept = make(self)
-            self._cache.put(self.version, name, kept, 2**20)
+            self._cache.put(self.version, key, kept, 2**20)
         return kept
+
+    def _narrow(self, sql: str) -> None:
+        """Let no table that ``sql`` names show more than the scope. Raises WithheldError."""
+        schema: Schema | None = self._cache.get(self.version, "schema")
+        if schema is None:
+            schema = read_schema(self._cursor)
+            self._cache.put(self.version, "schema", schema, 2**16)
+        for table, view in views(self._scope, schema, schema.named(sql) - self._seen):
+            self._cursor.execute(view)
+            self._seen.add(table)
 
 
 @dataclass(frozen=True)
 class Data:
-    """The warehouse and the cache of one worker."""
+    """The warehouse and the cache of one worker.
+
+    ``scope`` tells what whoever asks now may see. Work that goes on without a request, such as a
+    large export, is given its own by ``seen_by``.
+    """
 
     reader: Reader
     cache: Cache
+    scope: Callable[[], Scope] = lambda: WHOLE
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A session for one callback. Raises the reader's WarehouseError."""
         with self.reader.cursor() as cursor:
-            yield Session(cursor, self.cache)
+            yield Session(cursor, self.cache, self.scope())
+
+    def seen_by(self, scope: Scope) -> "Data":
+        """The same, for a reader who may see ``scope``."""
+        return replace(self, scope=lambda: scope)
+
+    def version(self) -> int:
+        """Number of the newest version; no secret. Raises the reader's WarehouseError."""
+        with self.reader.cursor() as cursor:
+            return Session(cursor, self.cache).version

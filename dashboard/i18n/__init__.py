@@ -1,10 +1,15 @@
-"""The texts of the dashboard, one catalogue a language; English is complete and the fallback."""
+"""The texts of the dashboard: all files of a language's folder; English is the fallback.
+
+Titles and words of KPIs are told by nkdash.kpis.words.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from nkdash.kpis.words import words
 
 LANGUAGES = {"en": "English", "id": "Bahasa Indonesia"}
 DEFAULT_LANGUAGE = "en"
@@ -25,13 +30,19 @@ class Texts:
         return hash(self.language)
 
 
-@cache
 def texts(language: str) -> Texts:
     """The catalogue of ``language``; English for one that is not known."""
-    known = language if language in LANGUAGES else DEFAULT_LANGUAGE
-    return Texts(known, {**_read(DEFAULT_LANGUAGE), **_read(known)})
+    # Whatever a cookie says, no more is kept than there are languages.
+    return _catalogue(language if language in LANGUAGES else DEFAULT_LANGUAGE)
+
+
+@cache
+def _catalogue(language: str) -> Texts:
+    return Texts(language, {**_read(DEFAULT_LANGUAGE), **_read(language)})
 
 
 def _read(language: str) -> dict[str, str]:
-    text = files(__name__).joinpath(f"{language}.json").read_text(encoding="utf-8")
-    return dict(json.loads(text))
+    found = dict(words(language))
+    for file in sorted(files(__name__).joinpath(language).iterdir(), key=lambda f: f.name):
+        found |= json.loads(file.read_text(encoding="utf-8"))
+    return found

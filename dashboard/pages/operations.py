@@ -11,10 +11,9 @@ import duckdb
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard import days, refresh
-from dashboard import format as fmt
-from dashboard.access import User, current_user, is_loopback, same_origin
+from dashboard.access import Role, User, current_user
 from dashboard.callbacks import Server, language, no_warehouse
-from dashboard.components import day_grid, runs
+from dashboard.components import activity, day_grid, runs
 from dashboard.components.parts import attributes, message
 from dashboard.components.restated import restatements
 from dashboard.components.wording import Wording
@@ -25,8 +24,9 @@ from dashboard.i18n import Texts
 from dashboard.orchestrator import Orchestrator, OrchestratorError, Order, Run, Standing, Status
 from dashboard.sections import Own, Page
 from dashboard.state import parse
-from dashboard.store import RepeatedError, StoreError
+from dashboard.store import CANCEL, REFRESH, RepeatedError, StoreError
 from nkdash.clock import today
+from nkdash.kpis import format as fmt
 from nkdash.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ def page() -> Page:
         icon="activity",
         order=9,
         tabs={"days": (), "log": ()},
-        tables={},
         own=Own(frame, register),
     )
 
@@ -54,7 +53,7 @@ def frame(server: Server, t: Texts, tab: str) -> list[Any]:
     say = Wording(t, server.settings.zone)
     if tab == "log":
         return [_place("operations-log", 480)]
-    user = current_user(server.settings)
+    user = current_user()
     return [
         dcc.Interval(id="ops-tick", interval=POLL_MS, disabled=True),
         dcc.Store(id="ops-active", data=""),
@@ -106,7 +105,7 @@ def _form(server: Server, say: Wording, user: User) -> Any:
     # The place for answers is there for everybody, since a cancel answers in it too.
     said = html.Div(id="ops-said", role="status", className="said")
     if not user.may_operate:
-        return [_only_viewer(server, say), said]
+        return [message(say("refresh.may_not"), say("refresh.viewer")), said]
     now = today(server.settings)
     every = {"value": ALL_DATASETS, "label": say("ops.all")}
     return html.Div(
@@ -144,18 +143,6 @@ def _form(server: Server, say: Wording, user: User) -> Any:
     )
 
 
-def _only_viewer(server: Server, say: Wording) -> html.Div:
-    settings = server.settings
-    open_to_all = not settings.nkdash_trusted_proxies
-    if open_to_all and not is_loopback(settings.nkdash_dashboard_host):
-        words = say("refresh.no_login")
-    elif open_to_all:
-        words = say("refresh.not_here")
-    else:
-        words = say("refresh.viewer")
-    return message(say("refresh.may_not"), words)
-
-
 def register(app: Dash, server: Server) -> None:
     """Add the page's callbacks."""
     _standing(app, server)
@@ -164,6 +151,7 @@ def register(app: Dash, server: Server) -> None:
     _plan(app, server)
     _orders(app, server)
     _log(app, server)
+    _activity(app, server)
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("nkdash", "showDays"), Input("operations-days", "children")
     )
@@ -253,7 +241,7 @@ def _work(app: Dash, server: Server) -> None:
         State("ops-active", "data"),
     )
     def draw(_ticks: int | None, _changed: Any, _version: int | None, before: str) -> Any:
-        say, user = _say(server), current_user(server.settings)
+        say, user = _say(server), current_user()
         try:
             working = server.orchestrator.unfinished()
             recent = [run for run in server.orchestrator.recent() if run.is_finished]
@@ -384,7 +372,7 @@ def _cell_facts(server: Server, say: Wording, name: str, day: date) -> Any:
         ),
         (say("ops.last_run"), _last_run(server, say, name, day) if known else why_not),
     ]
-    may = current_user(server.settings).may_operate and stand not in (Stand.LOST, Stand.RUNNING)
+    may = current_user().may_operate and stand not in (Stand.LOST, Stand.RUNNING)
     return html.Div(
         [
             html.H2(say.dataset(name)),
@@ -557,22 +545,18 @@ def _orders(app: Dash, server: Server) -> None:
 
 def _refused(server: Server, say: Wording, action: str, request: str) -> tuple[User, Any]:
     """Who asks, and why that is refused; None where it is not. A refusal is written down."""
-    user = current_user(server.settings)
-    if not same_origin():
-        why = "refresh.foreign"
-    elif not user.may_operate:
-        why = "refresh.may_not"
-    else:
+    user = current_user()
+    if user.may_operate:
         return user, None
     try:
-        refresh.refused(server.store, user, action, request, why, _machine_now())
+        refresh.refused(server.store, user, action, request, "refresh.may_not", _machine_now())
     except StoreError:
         log.exception("a refusal could not be written down")
-    return user, message(say(why), say("refresh.ask_admin"), sort="problem")
+    return user, message(say("refresh.may_not"), say("refresh.ask_admin"), sort="problem")
 
 
 def _start(server: Server, say: Wording, dataset: str, first: str, last: str, request: str) -> Any:
-    user, no = _refused(server, say, refresh.REFRESH, request)
+    user, no = _refused(server, say, REFRESH, request)
     if no is not None:
         return no
     try:
@@ -601,7 +585,7 @@ def _start(server: Server, say: Wording, dataset: str, first: str, last: str, re
 
 
 def _cancel(server: Server, say: Wording, run_id: str, request: str) -> Any:
-    user, no = _refused(server, say, refresh.CANCEL, request)
+    user, no = _refused(server, say, CANCEL, request)
     if no is not None:
         return no
     try:
@@ -618,11 +602,12 @@ def _log(app: Dash, server: Server) -> None:
         Input("version", "data"),
     )
     def draw(_search: str | None, _version: int | None) -> Any:
-        say, user = _say(server), current_user(server.settings)
+        say, user = _say(server), current_user()
         return html.Div(
             [
                 _recent_card(server, say, user),
                 user.may_operate and _audit_card(server, say),
+                user.role is Role.ADMIN and _activity_card(server, say),
                 _restatements_card(server, say),
             ],
             className="grid",
@@ -647,6 +632,36 @@ def _audit_card(server: Server, say: Wording) -> html.Section:
     except StoreError as error:
         drawn = message(say("ops.audit_unknown"), str(error), sort="problem")
     return _card(say("ops.audit"), drawn, hint=say("ops.audit.hint"), wide=True)
+
+
+def _activity_card(server: Server, say: Wording) -> html.Section:
+    try:
+        drawn: Any = [
+            activity.controls(say, server.store.readers()),
+            html.Div(id="seen-lines"),
+        ]
+    except StoreError as error:
+        drawn = message(say("ops.audit_unknown"), str(error), sort="problem")
+    return _card(say("seen"), drawn, hint=say("seen.hint"), wide=True)
+
+
+def _activity(app: Dash, server: Server) -> None:
+    @app.callback(
+        Output("seen-lines", "children"),
+        Input("seen-kind", "value"),
+        Input("seen-reader", "value"),
+    )
+    def draw(kind: str, reader: str) -> Any:
+        say = _say(server)
+        if current_user().role is not Role.ADMIN:
+            return message(say("refresh.may_not"), say("refresh.ask_admin"))
+        whose = None if reader == activity.EVERYBODY else reader
+        actions = activity.KINDS.get(kind, activity.KINDS["all"])
+        try:
+            found = server.store.newest(activity.SHOWN, actions, whose)
+        except StoreError as error:
+            return message(say("ops.audit_unknown"), str(error), sort="problem")
+        return activity.lines(say, found)
 
 
 def _restatements_card(server: Server, say: Wording) -> html.Section | None:

@@ -1,72 +1,108 @@
 """Overview: how is it going, where, and can the numbers be trusted."""
 
+from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 from dash import html
 
+from dashboard.components.coverage import cost_coverage, enough, hidden_words, veiled
 from dashboard.components.parts import card, empty_selection, nothing_sold
 from dashboard.components.ranking import ranking, ranks
 from dashboard.components.tiles import tiles
+from dashboard.components.treemap import areas, treemap
 from dashboard.components.trend import trend_card
 from dashboard.components.trust import trust
 from dashboard.context import Context
-from dashboard.data import queries
-from dashboard.kpis import KPIS
-from dashboard.periods import trend_grain
 from dashboard.sections import Page, Section
+from nkdash.kpis.model import Query
+from nkdash.kpis.periods import trend_grain
+from nkdash.kpis.registry import kpi, measure, trend
 
-HEADLINE = (
+SALES = (
     "net_revenue",
     "transactions",
     "average_transaction",
     "items_sold",
-    "units_per_transaction",
     "discount_rate",
-    "return_rate",
+    "customer_share",
+    "provisional_share",
+)
+PROFIT = ("gross_profit", "gross_margin", "cost_coverage")
+HEADLINE = (
+    "net_revenue",
+    "gross_profit",
+    "gross_margin",
+    "transactions",
+    "average_transaction",
+    "items_sold",
+    "discount_rate",
     "customer_share",
 )
 RANKED = ("net_revenue",)
 
 
 def headline(ctx: Context) -> Any:
-    """Trust strip, tiles and the trend of the chosen KPI: one query."""
+    """Trust strip, tiles, the trend of the chosen KPI, and that of profit beside it."""
     grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(queries.trend(ctx.selection, (*HEADLINE, "provisional_share"), grain))
+    sold = ctx.session.frame(trend(SALES, ctx.selection, grain))
+    earned = ctx.session.frame(trend(PROFIT, ctx.selection, grain))
+    frame = sold.join(
+        veiled(ctx, earned), on=("period", "bucket", "is_total"), how="left", nulls_equal=True
+    )
     chosen = ctx.state.metric if ctx.state.metric in HEADLINE else HEADLINE[0]
     return [
         trust(ctx, frame),
         tiles(ctx, HEADLINE, frame, chosen),
-        empty_selection(ctx)
-        if nothing_sold(frame)
-        else html.Div(trend_card(ctx, KPIS[chosen], frame), className="grid"),
+        empty_selection(ctx) if nothing_sold(frame) else _trends(ctx, chosen, frame),
     ]
 
 
-def rankings(ctx: Context) -> Any:
-    """Stores and root categories by net revenue."""
-    stores = ctx.session.frame(queries.breakdown(ctx.selection, "store", RANKED))
-    roots = ctx.session.frame(queries.product_breakdown(ctx.selection, "root_category", RANKED))
+def _trends(ctx: Context, chosen: str, frame: pl.DataFrame) -> html.Div:
+    covered = cost_coverage(ctx).share
+    profit = "gross_margin" if chosen == "gross_profit" else "gross_profit"
+    return html.Div(
+        [
+            trend_card(ctx, kpi(chosen), frame, wide=False),
+            trend_card(ctx, kpi(profit), frame, wide=False)
+            if enough(ctx, covered)
+            else card(ctx, ctx.t(f"kpi.{profit}.title"), hidden_words(ctx, covered)),
+        ],
+        className="grid",
+    )
+
+
+def where(ctx: Context) -> Any:
+    """Stores by net revenue, and the category tree."""
+    stores = ctx.session.frame(by("store")(ctx))
     if nothing_sold(stores):
         return []
+    categories = ranks(ctx.session.frame(by("category")(ctx)), "category", "net_revenue")
+    below = ctx.state.category[0] if len(ctx.state.category) == 1 else None
     return html.Div(
         [
             card(
                 ctx,
                 ctx.t("card.stores"),
-                ranking(ctx, "store", ranks(stores, "net_revenue")),
+                ranking(ctx, "store", ranks(stores, "store", "net_revenue")),
                 hint=ctx.t("card.click_filters"),
-                explain="breakdown:store",
+                explain="overview.store",
             ),
             card(
                 ctx,
-                ctx.t("card.root_categories"),
-                ranking(ctx, "category", ranks(roots, "net_revenue")),
-                hint=ctx.t("card.click_filters"),
-                explain="breakdown:root_category",
+                ctx.t("overview.tree"),
+                treemap(ctx, areas(ctx, categories, below=below)),
+                hint=ctx.t("overview.tree.hint"),
+                explain="overview.category",
             ),
         ],
-        className="grid",
+        className="grid uneven",
     )
+
+
+def by(dimension: str) -> Callable[[Context], Query]:
+    """Net revenue by a dimension."""
+    return lambda ctx: measure(RANKED, ctx.selection, (dimension,))
 
 
 def page() -> Page:
@@ -79,8 +115,8 @@ def page() -> Page:
         tabs={
             "": (
                 Section("overview-headline", headline, 620),
-                Section("overview-rankings", rankings, 320),
+                Section("overview-where", where, 430),
             )
         },
-        tables={},
+        explains={"store": by("store"), "category": by("category")},
     )

@@ -193,7 +193,8 @@ def _known(
         return None
     try:
         return scan_table(settings.lake_root, Layer.RAW, dimension.raw_table).collect()
-    except NotInLakeError:
+    # A file from before a field was added is no use: read it whole.
+    except (NotInLakeError, pl.exceptions.SchemaError, pl.exceptions.ColumnNotFoundError):
         return None
 
 

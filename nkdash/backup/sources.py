@@ -36,6 +36,8 @@ DAGSTER_FILES = ("dagster.yaml", ".dagster.yaml.sha256")
 # Derived layers first: whatever lands meanwhile, no star file is newer than the raw file it is of,
 # so `standing` sees a day that must be made again.
 LAYERS = (Layer.QUALITY, Layer.STAR, Layer.CLEAN, Layer.RAW)
+# Of the dashboard's state: what signs its logins, and files that readers have asked for.
+SECRET_KEY, EXPORTS = "secret_key", "exports"
 SECRET_NAME = re.compile(r"(?i)(key|password|passwd|secret|token|webhook|credential)")
 
 
@@ -80,10 +82,12 @@ def dagster_files(home: Path) -> Iterator[Source]:
 
 
 def state_files(settings: Settings) -> Iterator[Source]:
-    """The dashboard's small store; copies of the warehouse that lie there too are left out."""
-    for path in _files(settings.state_dir):
-        if path.suffix != ".duckdb":
-            yield Source(f"state/{path.relative_to(settings.state_dir).as_posix()}", path)
+    """The dashboard's small store, without its secret key, copies of the warehouse, and exports."""
+    root = settings.state_dir
+    for path in _files(root):
+        kept = path.relative_to(root).parts[0] not in (SECRET_KEY, EXPORTS)
+        if kept and path.suffix != ".duckdb":
+            yield Source(f"state/{path.relative_to(root).as_posix()}", path)
 
 
 def postgres_url(settings: Settings) -> str | None:

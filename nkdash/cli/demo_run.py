@@ -20,7 +20,9 @@ from nkdash.cli.errors import CommandError
 from nkdash.cli.ports import next_free
 from nkdash.cli.processes import Processes, Program, interruptible, python
 from nkdash.cli.up import START_SECONDS
+from nkdash.datasets import stock_quants
 from nkdash.home import DEFAULT_HOME, prepare_home
+from nkdash.lake import Layer
 from nkdash.settings import Settings
 from nkdash.standing import is_whole, loaded_days, tables
 
@@ -90,7 +92,11 @@ def _run(
         processes.start(services.dashboard(HOST, found["dashboard"]))
         processes.start(services.webserver(HOST, found["dagster"]))
         processes.wait_healthy(START_SECONDS, odoo)
-        first = first_unloaded(lake_settings(folder, first_day))
+        lake = lake_settings(folder, first_day)
+        # Before today's moves, since stock is rolled back by those that were read after it.
+        if lacks_snapshot(lake) and (code := processes.run(snapshot())):
+            raise typer.Exit(code)
+        first = first_unloaded(lake)
         if code := processes.run(backfill(first)):
             raise typer.Exit(code)
         # Only now, so that its schedules do not load days while the backfill does.
@@ -180,6 +186,11 @@ def first_unloaded(settings: Settings) -> date:
     return min(lacking)
 
 
+def lacks_snapshot(settings: Settings) -> bool:
+    """No snapshot of the stock was ever taken: without one no day's stock is known."""
+    return not loaded_days(settings.lake_root, Layer.STAR, stock_quants.FACT.name)
+
+
 def sandbox(retailer: Retailer, days: int, port: int) -> Program:
     """The sandbox Odoo as a program."""
     argv = ["-m", "nkdash.cli", "sandbox", "--port", str(port), "--days", str(days)]
@@ -187,6 +198,12 @@ def sandbox(retailer: Retailer, days: int, port: int) -> Program:
     argv += ["--orders-per-day", str(retailer.orders_per_day)]
     url = f"{services.address(HOST, port)}/sandbox/status"
     return Program("sandbox", python(*argv), lambda: services.answers(url))
+
+
+def snapshot() -> list[str]:
+    """The command line that takes a snapshot of the stock."""
+    chosen = ("--dataset", "stock_quants", "--from", "today", "--to", "today", "--no-publish")
+    return python("-m", "nkdash.cli", "backfill", *chosen)
 
 
 def backfill(first: date) -> list[str]:

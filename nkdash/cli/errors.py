@@ -50,7 +50,9 @@ def tell(message: str) -> None:
 def known_errors() -> tuple[type[Exception], ...]:
     """Errors whose words are meant for users. Imported late: only who fails pays for it."""
     from nkdash.backup.errors import BackupError
+    from nkdash.digest.figures import NotLoadedError
     from nkdash.home import HomeError
+    from nkdash.kpis.model import KpiError
     from nkdash.lake import LakeWriteError, NotInLakeError, S3Error
     from nkdash.odoo import OdooError
     from nkdash.sandbox import PortTaken
@@ -61,8 +63,10 @@ def known_errors() -> tuple[type[Exception], ...]:
         BackupError,
         CommandError,
         HomeError,
+        KpiError,
         LakeWriteError,
         NotInLakeError,
+        NotLoadedError,
         OdooError,
         PortTaken,
         S3Error,

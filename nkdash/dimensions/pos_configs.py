@@ -17,6 +17,11 @@ TABLE = Table(
         identifier("pos_config_id", "Point of sale", "pos.config.id", nullable=False),
         Column("name", pl.String(), "Name", source="pos.config.name"),
         identifier("company_id", "Company", "pos.config.company_id"),
+        identifier(
+            "warehouse_id",
+            "Warehouse that its goods are taken from",
+            "stock.picking.type.warehouse_id",
+        ),
         Column(
             "active",
             pl.Boolean(),
@@ -31,6 +36,14 @@ FIELDS = (
     Field("id", pl.Int64(), "Point of sale"),
     Field("name", pl.String(), "Name"),
     Field("company_id", pl.Int64(), "Company"),
+    # Its own warehouse_id is for goods that are shipped later, and mostly the main one.
+    Field("picking_type_id", pl.Int64(), "Operation type of its sales", required=False),
+    Field(
+        "picking_type_id.warehouse_id",
+        pl.Int64(),
+        "Warehouse that its goods are taken from",
+        required=False,
+    ),
     Field("active", pl.Boolean(), "False when archived"),
     Field("write_date", pl.Datetime("us"), "Last change, UTC"),
 )
@@ -42,6 +55,7 @@ def make(raw: pl.LazyFrame) -> pl.LazyFrame:
         pos_config_id="id",
         name="name",
         company_id="company_id",
+        warehouse_id="picking_type_id.warehouse_id",
         active=pl.col("active").fill_null(True),
     )
 

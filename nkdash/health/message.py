@@ -51,6 +51,11 @@ class Message:
     links: tuple[tuple[str, str], ...]
 
     @property
+    def mark(self) -> str:
+        """The same for the same news, so that it is known again."""
+        return "".join(f"{news.id}{news.stage}" for news in self.news)
+
+    @property
     def lines(self) -> list[str]:
         """One line a piece of news; a word on those that are too many."""
         told = [news.line for news in self.news[:MOST_INCIDENTS]]
@@ -61,6 +66,9 @@ class Message:
         """For e-mail."""
         links = [f"{name}: {url}" for name, url in self.links]
         return "\n\n".join([*self.lines, "\n".join(links)]) + "\n"
+
+    def as_html(self) -> None:
+        """Alerts are plain text."""
 
     def as_json(self) -> dict[str, Any]:
         """For programs. ``id`` is that of the incident: the same when it is over."""

@@ -1,27 +1,65 @@
-"""Receivers of alerts: a webhook and e-mail. Each delivers a message, or says why it could not."""
+"""Receivers of alerts and of the digest: a webhook and e-mail. Each delivers, or says why not."""
 
 import hashlib
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import partial
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
 
 from nkdash.clock import utc_now
-from nkdash.health.message import Message
 from nkdash.settings import Settings
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
+WEBHOOK = "webhook"
+"""How NKDASH_DIGEST_TO names the webhook."""
 TEAMS_HOSTS = (".webhook.office.com", ".logic.azure.com", ".powerplatform.com")
 
 
 class UndeliveredError(Exception):
     """A receiver did not take a message; the text holds no secret."""
+
+
+class Deliverable(Protocol):
+    """What can be delivered: in the shape that each receiver reads. ``mark`` tells it from others,
+    and is the same for the same content.
+    """
+
+    @property
+    def title(self) -> str:
+        """One line."""
+        ...
+
+    @property
+    def mark(self) -> str:
+        """The same for the same content."""
+        ...
+
+    def as_text(self) -> str:
+        """For e-mail."""
+        ...
+
+    def as_html(self) -> str | None:
+        """For e-mail beside the text; None for text alone."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        ...
+
+    def as_slack(self) -> dict[str, Any]:
+        """For Slack."""
+        ...
+
+    def as_teams(self) -> dict[str, Any]:
+        """For Teams."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,19 +71,30 @@ class Receiver:
 
     id: str
     name: str
-    send: Callable[[Message], None]
+    send: Callable[[Deliverable], None]
 
 
 def receivers(settings: Settings) -> list[Receiver]:
-    """Those that the settings name: the webhook, and each e-mail address by itself."""
+    """Those who get alerts: the webhook, and each e-mail address by itself."""
+    return _receivers(settings, settings.nkdash_alert_email_to, webhook=True)
+
+
+def digest_receivers(settings: Settings) -> list[Receiver]:
+    """Those who get the digest: whom NKDASH_DIGEST_TO names, else those who get alerts."""
+    if not (named := settings.nkdash_digest_to):
+        return receivers(settings)
+    people = tuple(to for to in named if to != WEBHOOK)
+    return _receivers(settings, people, webhook=WEBHOOK in named)
+
+
+def _receivers(settings: Settings, people: Iterable[str], *, webhook: bool) -> list[Receiver]:
     found = []
-    if settings.nkdash_alert_webhook:
+    if webhook and settings.nkdash_alert_webhook:
         url = settings.nkdash_alert_webhook.get_secret_value()
         name = f"webhook at {urlsplit(url).hostname}"
         found.append(Receiver(_id("webhook", url), name, partial(post, settings, url)))
     return found + [
-        Receiver(_id("e-mail", to), f"e-mail to {to}", partial(mail, settings, to))
-        for to in settings.nkdash_alert_email_to
+        Receiver(_id("e-mail", to), f"e-mail to {to}", partial(mail, settings, to)) for to in people
     ]
 
 
@@ -63,7 +112,7 @@ def kind_of(settings: Settings, url: str) -> str:
     return "teams" if host.endswith(TEAMS_HOSTS) else "json"
 
 
-def post(settings: Settings, url: str, message: Message) -> None:
+def post(settings: Settings, url: str, message: Deliverable) -> None:
     """Post to a webhook. Its address is a secret, so no error of the library is shown."""
     shapes = {"slack": message.as_slack, "teams": message.as_teams, "json": message.as_json}
     host = urlsplit(url).hostname
@@ -82,7 +131,7 @@ def post(settings: Settings, url: str, message: Message) -> None:
         )
 
 
-def mail(settings: Settings, to: str, message: Message) -> None:
+def mail(settings: Settings, to: str, message: Deliverable) -> None:
     """Send to one address by the mail server of the settings."""
     if settings.nkdash_smtp_host is None:
         raise UndeliveredError("NKDASH_SMTP_HOST is not set")
@@ -92,11 +141,13 @@ def mail(settings: Settings, to: str, message: Message) -> None:
     mail_["From"] = sender
     mail_["To"] = to
     mail_["Date"] = format_datetime(utc_now(settings))
-    marks = "".join(f"{news.id}{news.stage}" for news in message.news)
     # The same news twice, e.g. after a crash, is the same mail: servers and readers drop doubles.
-    mail_["Message-ID"] = f"<{hashlib.sha256(f'{marks}{to}'.encode()).hexdigest()[:32]}@nkdash>"
+    mark = hashlib.sha256(f"{message.mark}{to}".encode()).hexdigest()[:32]
+    mail_["Message-ID"] = f"<{mark}@nkdash>"
     mail_["Auto-Submitted"] = "auto-generated"
     mail_.set_content(message.as_text())
+    if html := message.as_html():
+        mail_.add_alternative(html, subtype="html")
     try:
         with _server(settings) as server:
             if settings.nkdash_smtp_username and settings.nkdash_smtp_password:

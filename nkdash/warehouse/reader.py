@@ -48,12 +48,20 @@ class Warehouse:
     A version on S3 is fetched into ``cache_dir`` (by default beside DAGSTER_HOME). There a thread
     looks and fetches, every few seconds at most; the version before answers meanwhile, and as long
     as S3 does not.
+
+    Of a version DuckDB keeps in memory what was read, up to most of the machine's; ``memory_mb``
+    is less. A query that needs more goes to disk.
     """
 
     def __init__(
-        self, warehouse_dir: LakePath, poll_seconds: float = 1.0, cache_dir: Path | None = None
+        self,
+        warehouse_dir: LakePath,
+        poll_seconds: float = 1.0,
+        cache_dir: Path | None = None,
+        memory_mb: int | None = None,
     ) -> None:
         self._dir = warehouse_dir
+        self._memory_mb = memory_mb
         self._cache_dir = cache_dir
         self._looking: threading.Thread | None = None
         self._poll_seconds = poll_seconds
@@ -172,7 +180,7 @@ class Warehouse:
         again = True
         while True:
             try:
-                return _Anchor(published, _connect(published))
+                return _Anchor(published, self._connected(published))
             except BrokenWarehouseError:
                 copied = is_remote(self._dir) and published.path.is_file()
                 if copied:
@@ -184,6 +192,12 @@ class Warehouse:
                     raise
                 again = False
                 published = newer
+
+    def _connected(self, published: Published) -> duckdb.DuckDBPyConnection:
+        connection = _connect(published)
+        if self._memory_mb:
+            connection.execute(f"SET memory_limit = '{self._memory_mb}MB'")
+        return connection
 
     def _close_if_unused(self, anchor: _Anchor) -> None:
         if anchor.users == 0:

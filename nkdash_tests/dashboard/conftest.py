@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 from werkzeug.serving import make_server
 
 from dashboard.app import create_app
@@ -17,6 +26,7 @@ from dashboard.context import Context, open_context
 from dashboard.data.session import Cache, Data
 from dashboard.i18n import texts
 from dashboard.state import parse
+from nkdash.kpis.model import TaxBasis
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 from nkdash_tests.dashboard.shop import Shop, make_shop, publish_shop
@@ -30,6 +40,27 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+class PageClient(FlaskClient):
+    """A client that asks as a page of ours does; a test may say other headers."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a request."""
+        self.environ_base.setdefault("HTTP_SEC_FETCH_SITE", "same-origin")
+        return super().open(*args, **kwargs)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients_are_pages() -> Iterator[None]:
+    Flask.test_client_class = PageClient
+    yield
+    Flask.test_client_class = None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Known when these tests are named on the command line; else pictures are only compared."""
+    parser.addoption("--update-pictures", action="store_true", help="draw the kept pictures anew")
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +87,10 @@ def data(published: Settings) -> Iterator[Data]:
 def look(published: Settings, data: Data) -> Callable[..., AbstractContextManager[Context]]:
     """Opens the context of a query string."""
 
-    def opened(search: str, path: str = "/") -> AbstractContextManager[Context]:
-        return open_context(published, data, texts("en"), path, parse(search))
+    def opened(
+        search: str, path: str = "/", tax: TaxBasis = TaxBasis.IN
+    ) -> AbstractContextManager[Context]:
+        return open_context(published, data, texts("en"), path, parse(search), tax)
 
     return opened
 
@@ -102,9 +135,49 @@ class Site:
 @pytest.fixture(scope="session")
 def site(published: Settings) -> Iterator[Site]:
     """The dashboard on the published warehouse."""
-    running = Site(published)
+    # Nobody listens there: Operations says the same on every machine.
+    nobody = {"nkdash_dagster_graphql_url": "http://127.0.0.1:9/graphql"}
+    running = Site(published.model_copy(update=nobody))
     yield running
     running.stop()
+
+
+# Counts what is asked of the server, and how far the page's parts move while it loads.
+WATCH = """
+    window.watched = { asked: 0, pending: 0, at: performance.now(), shift: 0 };
+    const plain = window.fetch;
+    window.fetch = async (...asked) => {
+        watched.asked += 1;
+        watched.pending += 1;
+        try { return await plain(...asked); }
+        finally { watched.pending -= 1; watched.at = performance.now(); }
+    };
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries())
+            if (!entry.hadRecentInput) watched.shift += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
+# Nothing is loading, and nothing has been asked for a moment: an answer may lead to a question.
+QUIET = """() => document.querySelector("#page")?.children.length
+    && document.querySelector("nav.pages a")
+    && !document.querySelector(".skeleton, [data-dash-is-loading=true], .ag-row-loading")
+    && (!document.querySelector(".grid-frame")
+        || document.querySelector(".grid-frame [role=columnheader]"))
+    && watched.pending === 0
+    && performance.now() - watched.at > 80"""
+FOLLOW = """(url) => {
+    history.pushState({}, "", url);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+}"""
+
+
+def reveal(page: Page) -> None:
+    """Have a table below the window drawn: ag-grid waits until it is looked at."""
+    frame = page.locator(".grid-frame")
+    if frame.count():
+        frame.evaluate("(frame) => frame.scrollIntoView()")
+        page.wait_for_function("() => !document.querySelector('.ag-delay-render')")
+        page.evaluate("window.scrollTo(0, 0)")
 
 
 class Visit:
@@ -114,61 +187,87 @@ class Visit:
         self.page = page
         self.base = base
         self.faults: list[str] = []
+        self.callbacks: list[str] = []
         page.set_default_timeout(10_000)
+        page.add_init_script(WATCH)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.faults.append(f"uncaught: {error}"))
-        page.on("request", lambda asked: self._request(asked.url))
+        page.on("request", self._request)
         page.on("response", lambda got: self._response(got.url, got.status))
 
     def _console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.faults.append(f"console {message.type}: {message.text}")
 
-    def _request(self, url: str) -> None:
-        if not url.startswith((self.base, "data:", "blob:")):
-            self.faults.append(f"left the host: {url}")
+    def _request(self, asked: Request) -> None:
+        if not asked.url.startswith((self.base, "data:", "blob:")):
+            self.faults.append(f"left the host: {asked.url}")
+        if "/_dash-update-component" in asked.url:
+            self.callbacks.append(str((asked.post_data_json or {}).get("output")))
 
     def _response(self, url: str, status: int) -> None:
         if status >= 400:
             self.faults.append(f"{status} from {url}")
 
     def open(self, path: str) -> Page:
-        """Go to a path and wait until every section has been drawn."""
+        """Load a path and wait until every section has been drawn."""
         self.page.goto(self.base + path)
+        self.settle()
+        return self.page
+
+    def go(self, path: str) -> Page:
+        """Follow a link to a path, without loading the app again."""
+        if self.page.url == self.base + path:
+            return self.page
+        return self.after(lambda: self.page.evaluate(FOLLOW, path))
+
+    def after(self, act: Callable[[], object]) -> Page:
+        """Do something that changes the address, and wait until all it asks for is there."""
+        asked = self.page.evaluate("watched.asked")
+        act()
+        self.page.wait_for_function("(asked) => watched.asked > asked", arg=asked)
         self.settle()
         return self.page
 
     def settle(self) -> None:
         """Wait until nothing is being loaded or asked for."""
-        self.page.wait_for_function(
-            """() => document.querySelector('#page')?.children.length
-                && document.querySelector('#nav a')
-                && !document.querySelector('.skeleton')
-                && !document.querySelector('[data-dash-is-loading=true]')"""
-        )
+        self.page.wait_for_function(QUIET)
+
+
+Open = Callable[..., Visit]
+
+
+# One for all tests of a module: what the browser has loaded once it takes from its cache.
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser's profile."""
+    context = browser.new_context()
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Visit]]:
+def visit(window: BrowserContext, site: Site) -> Iterator[Open]:
     """Opens a reader's tab; at the end of the test none may have seen a fault."""
-    contexts = []
     visits: list[Visit] = []
 
     def start(
         width: int = 1440, height: int = 900, scheme: str = "light", at: Site | None = None
     ) -> Visit:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        contexts.append(context)
-        visits.append(Visit(context.new_page(), (at or site).url))
+        page = window.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        # What slides in would be looked at half-way.
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        visits.append(Visit(page, (at or site).url))
         return visits[-1]
 
     yield start
-    for context in contexts:
-        context.close()
-    assert [fault for v in visits for fault in v.faults] == []
+    window.set_offline(False)
+    for seen in visits:
+        seen.page.evaluate("location.protocol === 'http:' && localStorage.clear()")
+        seen.page.close()
+    window.clear_cookies()
+    assert [fault for seen in visits for fault in seen.faults] == []
 
 
 @pytest.fixture

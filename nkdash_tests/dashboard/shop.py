@@ -2,7 +2,8 @@
 
 Two companies (IDR, SGD), three stores, returns, pure refunds, vouchers, free items, services,
 walk-ins, fractional quantities, change given back, two payments for one order, a day without
-sales, a day that was never loaded, and an open day with an open session.
+sales, a day that was never loaded, and an open day with an open session. What it buys, invoices,
+moves and holds is in goods.py.
 """
 
 from dataclasses import dataclass
@@ -17,20 +18,35 @@ import polars as pl
 from nkdash.catalog import Catalog, load_catalog
 from nkdash.clock import days_between
 from nkdash.contracts import Table
-from nkdash.datasets import pos_order_lines, pos_payments
+from nkdash.datasets import (
+    inventory_moves,
+    invoice_sales,
+    pos_order_lines,
+    pos_payments,
+    purchases,
+    stock_quants,
+)
 from nkdash.dimensions import (
     brands,
     categories,
     companies,
     employees,
+    locations,
+    lots,
+    open_purchase_lines,
     partners,
     payment_methods,
     pos_configs,
+    product_costs_now,
     products,
+    taxes,
+    uoms,
+    users,
 )
 from nkdash.lake import Layer, write_days, write_table
 from nkdash.settings import Settings
 from nkdash.warehouse import publish
+from nkdash_tests.dashboard import goods
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
@@ -52,20 +68,43 @@ PRODUCTS = {
     4: ("Parfum, 'Rose' \"50\"", 2, 2, "product", "350000"),
     5: ("Konsultasi", 2, None, "service", "50000"),
     6: ("Voucher", 1, None, "consu", "0"),
+    7: ("Masker Lama", 3, 1, "product", "35000"),
+    8: ("Sunscreen SPF 50", 2, None, "product", "99000"),
 }
+
+
+OF_GOODS = (locations, lots, open_purchase_lines, product_costs_now, taxes, uoms, users)
 
 
 @dataclass(frozen=True)
 class Shop:
-    """The retailer's facts as frames, by the contracts of fact_sales and fact_payments."""
+    """The retailer's facts as frames, each by the contract of its fact."""
 
     sales: pl.DataFrame
     payments: pl.DataFrame
+    purchases: pl.DataFrame
+    invoices: pl.DataFrame
+    moves: pl.DataFrame
+    stock: pl.DataFrame
+
+    @property
+    def sold(self) -> pl.DataFrame:
+        """Lines of every source in the shape of ``sales``; a document's order_id is - move_id.
+
+        Without the document of a POS order, whose lines are in ``sales``.
+        """
+        own = self.invoices.filter(pl.col("move_id") != goods.POS_INVOICE)
+        as_sales = own.with_columns(
+            order_id=-pl.col("move_id"), is_refund=pl.col("line_kind") == "return"
+        )
+        shared = [name for name in self.sales.columns if name in as_sales.columns]
+        return pl.concat([self.sales, as_sales.select(shared)], how="diagonal")
 
 
 def settings(root: Path, **changes: Any) -> Settings:
-    """Settings whose lake is ``root`` and whose clock stands at NOW."""
-    return Settings(_env_file=None, data_lake_root=root, nkdash_now=NOW, **changes)
+    """Settings whose lake and state are in ``root`` and whose clock stands at NOW."""
+    state = {"nkdash_state_dir": root / "state"} | changes
+    return Settings(_env_file=None, data_lake_root=root, nkdash_now=NOW, **state)
 
 
 def loaded_days() -> list[date]:
@@ -85,7 +124,12 @@ def make_shop(seed: int = 7) -> Shop:
         for _ in range(rng.randint(4, 9)):
             order += 1
             _order(rng, day, order, lines, payments)
-    return Shop(_frame(lines, pos_order_lines.FACT), _frame(payments, pos_payments.FACT))
+    sales = _frame(lines, pos_order_lines.FACT)
+    tables = {table.name: _rows(table, rows).lazy() for table, rows in _dimensions()}
+    bills = goods.bought(tables)
+    invoices = goods.invoiced(loaded_days(), sales, tables)
+    moves, stock = goods.moved(loaded_days(), sales, bills, invoices)
+    return Shop(sales, _frame(payments, pos_payments.FACT), bills, invoices, moves, stock)
 
 
 def _frame(rows: list[dict[str, Any]], table: Table) -> pl.DataFrame:
@@ -118,7 +162,7 @@ def _order(
         "user_id": 2,
         "cashier_id": cashier,
         "customer_id": customer,
-        "account_move_id": None,
+        "account_move_id": goods.POS_INVOICE if order == goods.INVOICED_ORDER else None,
         "hour": local.hour,
         "odoo_cost": None,
     }
@@ -218,12 +262,20 @@ def write_lake(root: Path, shop: Shop) -> None:
     for table, frame in (
         (pos_order_lines.FACT, shop.sales),
         (pos_payments.FACT, shop.payments),
+        (purchases.FACT, shop.purchases),
+        (invoice_sales.FACT, shop.invoices),
+        (inventory_moves.FACT, shop.moves),
     ):
         write_days(root, Layer.STAR, table, frame, days, as_of=AS_OF)
+    taken = shop.stock.get_column("date").unique().sort().to_list()
+    write_days(root, Layer.STAR, stock_quants.FACT, shop.stock, taken, as_of=AS_OF)
     for table, rows in _dimensions():
-        blank = dict.fromkeys(table.schema.names())
-        frame = pl.DataFrame([{**blank, **row} for row in rows], schema=table.schema)
-        write_table(root, Layer.STAR, table, frame, as_of=AS_OF)
+        write_table(root, Layer.STAR, table, _rows(table, rows), as_of=AS_OF)
+
+
+def _rows(table: Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    blank = dict.fromkeys(table.schema.names())
+    return pl.DataFrame([{**blank, **row} for row in rows], schema=table.schema)
 
 
 def _dimensions() -> list[tuple[Table, list[dict[str, Any]]]]:
@@ -232,8 +284,10 @@ def _dimensions() -> list[tuple[Table, list[dict[str, Any]]]]:
 
     rupiah = {"currency_id": 12, "currency": "IDR", "currency_symbol": "Rp", "decimal_places": 2}
     singapore = {"currency_id": 37, "currency": "SGD", "currency_symbol": "S$", "decimal_places": 2}
-    people = {11: "Budi", 12: "Sari", 91: "PT Paragon", 92: 'UD "Makmur"'}
+    people = {11: "Budi", 12: "Sari", 91: "PT Paragon", 92: 'UD "Makmur"', **goods.PARTNERS}
+    of_goods = goods.dimension_rows()
     return [
+        *((module.TABLE, of_goods[module.TABLE.name]) for module in OF_GOODS),
         (
             companies.TABLE,
             [
@@ -244,7 +298,13 @@ def _dimensions() -> list[tuple[Table, list[dict[str, Any]]]]:
         (
             pos_configs.TABLE,
             [
-                {"pos_config_id": i, "name": name, "company_id": company, "active": True}
+                {
+                    "pos_config_id": i,
+                    "name": name,
+                    "company_id": company,
+                    "warehouse_id": goods.STORE_STOCK[i],
+                    "active": True,
+                }
                 for i, (company, name) in STORES.items()
             ],
         ),
@@ -274,6 +334,8 @@ def _dimensions() -> list[tuple[Table, list[dict[str, Any]]]]:
                     "sku": f"NK-{i:03d}",
                     "category_id": category,
                     "brand_id": brand,
+                    "uom_id": goods.PIECE,
+                    "purchase_tax_ids": [goods.VAT_IN],
                     "list_price": Decimal(price),
                     "type": kind,
                     "storable": kind == "product",

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from flask import Flask, request
 
-from dashboard.access import RefusedError, Role, User, current_user, guard, same_origin
+from dashboard.access import Access, Login, RefusedError, Role, User, guard, login_mode, same_origin
+from dashboard.store import Store
 from nkdash.settings import Settings, SettingsError, load_settings
 from nkdash_tests.dashboard.shop import settings
 
@@ -29,7 +30,7 @@ def asks(
     with Flask("test").test_request_context(
         "/", base_url=f"http://{host}", headers=named, environ_base={"REMOTE_ADDR": caller}
     ):
-        return current_user(chosen)
+        return Access(chosen, Store(chosen.state_dir)).reader(request)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
@@ -51,13 +52,78 @@ def test_whoever_sits_at_the_machine_is_its_admin(tmp_path: Path, host: str) -> 
 def test_a_forwarded_request_is_not_from_this_machine(
     tmp_path: Path, strange: dict[str, str]
 ) -> None:
-    assert asks(settings(tmp_path), **strange) == User("", Role.VIEWER)
+    with pytest.raises(RefusedError, match="NKDASH_LOGIN=users") as refused:
+        asks(settings(tmp_path), **strange)
+    assert refused.value.status == 403
 
 
-def test_beyond_loopback_without_a_login_everybody_is_a_viewer(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "mode"),
+    [
+        ({}, Login.OFF),
+        ({"nkdash_login": "users"}, Login.USERS),
+        ({"nkdash_dashboard_host": "0.0.0.0"}, Login.USERS),
+        (PROXY, Login.PROXY),
+        ({"nkdash_trusted_proxies": ("127.0.0.1",)}, Login.PROXY),
+        ({**PROXY, "nkdash_login": "users"}, Login.USERS),
+    ],
+)
+def test_who_logs_readers_in(tmp_path: Path, changes: dict[str, Any], mode: Login) -> None:
+    assert login_mode(settings(tmp_path, **changes)) is mode
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"nkdash_login": "off", "nkdash_dashboard_host": "0.0.0.0"}, "set NKDASH_LOGIN=users"),
+        ({**PROXY, "nkdash_login": "off"}, "listen on 127.0.0.1"),
+        ({"nkdash_login": "proxy"}, "NKDASH_TRUSTED_PROXIES names none"),
+    ],
+)
+def test_settings_that_would_let_in_just_anybody_do_not_start(
+    tmp_path: Path, changes: dict[str, Any], remedy: str
+) -> None:
+    with pytest.raises(SettingsError, match=remedy):
+        Access(settings(tmp_path, **changes), Store(tmp_path))
+
+
+def test_beyond_loopback_nobody_is_let_in_without_a_login(tmp_path: Path) -> None:
     chosen = settings(tmp_path, nkdash_dashboard_host="0.0.0.0")
-    assert not asks(chosen).may_operate
-    assert not asks(chosen, Remote_User="bagus").may_operate
+    for headers in ({}, {"Remote_User": "bagus"}, {"Cookie": "__Host-nkdash=x"}):
+        with pytest.raises(RefusedError) as refused:
+            asks(chosen, **headers)
+        assert refused.value.status == 401
+
+
+def test_readers_of_a_proxy_have_the_role_and_stores_of_the_table(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, **PROXY)
+    users = Access(chosen, Store(chosen.state_dir)).users
+    users.add("Ayu", Role.VIEWER, [2])
+    users.add("citra", Role.ADMIN)
+    users.set_active("citra", False)
+    assert asks(chosen, "10.0.0.9", Remote_User="ayu") == User("ayu", Role.VIEWER, (2,))
+    assert asks(chosen, "10.0.0.9", Remote_User="bagus") == User("bagus", Role.ADMIN)
+    with pytest.raises(RefusedError, match="ask an admin"):
+        asks(chosen, "10.0.0.9", Remote_User="citra")
+
+
+@pytest.mark.parametrize(
+    ("caller", "forwarded", "address"),
+    [
+        ("10.0.0.9", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.9", "6.6.6.6, 203.0.113.9, 10.0.0.8", "203.0.113.9"),
+        ("10.0.0.9", "", "10.0.0.9"),
+        ("198.51.100.1", "203.0.113.9", "198.51.100.1"),
+    ],
+)
+def test_only_trusted_proxies_tell_where_a_request_comes_from(
+    tmp_path: Path, caller: str, forwarded: str, address: str
+) -> None:
+    access = Access(settings(tmp_path, **PROXY), Store(tmp_path))
+    with Flask("test").test_request_context(
+        "/", headers={"X-Forwarded-For": forwarded}, environ_base={"REMOTE_ADDR": caller}
+    ):
+        assert access.address(request) == address
 
 
 @pytest.mark.parametrize(
@@ -85,7 +151,8 @@ def test_nobody_else_may_name_himself(tmp_path: Path, caller: str) -> None:
 
 def test_a_proxy_that_names_nobody_is_refused(tmp_path: Path) -> None:
     chosen = settings(tmp_path, **PROXY)
-    for headers in ({}, {"Remote_User": "  "}):
+    # Two headers of one name arrive as one: whoever wrote the first is not the proxy.
+    for headers in ({}, {"Remote_User": "  "}, {"Remote_User": "stranger,bagus"}):
         with pytest.raises(RefusedError) as refused:
             asks(chosen, "10.0.0.9", **headers)
         assert refused.value.status == 401
@@ -93,7 +160,7 @@ def test_a_proxy_that_names_nobody_is_refused(tmp_path: Path) -> None:
 
 def test_the_guard_stands_before_every_path_but_the_health_check(tmp_path: Path) -> None:
     server = Flask("test")
-    guard(server, settings(tmp_path, **PROXY))
+    guard(server, Access(settings(tmp_path, **PROXY), Store(tmp_path)))
     server.add_url_rule("/<path:any>", view_func=lambda any: "in", endpoint="any")
     client = server.test_client()
     assert client.get("/export/products.csv").status_code == 403

@@ -23,11 +23,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import dashboard.pages
 from dashboard import tables
 from dashboard.app import create_app, warm_up
 from dashboard.context import Context
 from dashboard.explain import explain
 from dashboard.export import safe
+from dashboard.pages import sales
+from dashboard.sections import Page, all_tables
+from nkdash.discovery import offers
+from nkdash.kpis.registry import kpis
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 from nkdash_tests.dashboard.shop import Shop, publish_shop, settings
@@ -87,8 +92,8 @@ def test_answers_to_questions_are_never_taken_from_the_bundle_cache(client: Flas
     headers = {"Accept-Encoding": "br"}
     first = client.get("/healthz", headers=headers).get_data()
     assert client.get("/_dash-dependencies", headers=headers).get_data() != first
-    one = ask(client, "overview-rankings", "")
-    other = ask(client, "overview-rankings", "?store=2")
+    one = ask(client, "overview-where", "")
+    other = ask(client, "overview-where", "?store=2")
     assert one != other
 
 
@@ -139,7 +144,7 @@ def test_not_loaded_and_empty_are_told_apart(client: FlaskClient, search: str, w
     assert ("Rp\\u00a00" in found or "Rp\u00a00" in found) == (words == "No sales match")
 
 
-@pytest.mark.parametrize("section", ["overview-headline", "overview-rankings"])
+@pytest.mark.parametrize("section", ["overview-headline", "overview-where"])
 @pytest.mark.parametrize("search", ["?range=nonsense&store=abc", "?%", "?=&&=", "?company=999"])
 def test_a_bad_link_is_never_an_error(client: FlaskClient, section: str, search: str) -> None:
     assert "Something went wrong" not in ask(client, section, search)
@@ -150,7 +155,7 @@ def test_readers_at_once_get_each_their_own_answer(published: Settings) -> None:
         (section, path, f"?range=2026-10-{day:02d}..2026-11-20&{search}")
         for day in range(1, 6)
         for search in ("store=1", "brand=2", "cashier=1", "company=2", "")
-        for section, path in (("overview-rankings", "/"), ("sales-mix", "/sales"))
+        for section, path in (("overview-where", "/"), ("sales-mix", "/sales"))
     ]
 
     def answers(threads: int) -> list[str]:
@@ -178,7 +183,7 @@ def test_the_export_is_the_whole_query_as_numbers(
     answer = client.get("/export/products.csv?range=2026-09-25..2026-11-22&sort=items_sold")
     assert "nkdash-products-2026-09-25-2026-11-22.csv" in answer.headers["Content-Disposition"]
     rows = rows_of(answer)
-    sold = shop.sales.filter(
+    sold = shop.sold.filter(
         pl.col("date").is_between(pl.date(2026, 9, 25), pl.date(2026, 11, 22)),
         pl.col("company_id") == 1,
     )
@@ -204,9 +209,9 @@ def test_only_text_that_a_spreadsheet_would_run_is_quoted() -> None:
 
 
 def test_blocks_of_a_table_are_sorted_filtered_and_paged_on_the_server(look: Look) -> None:
-    table = tables.TABLES["transactions"]
+    table = sales.TRANSACTIONS
     with look("?range=2026-09-25..2026-11-22") as ctx:
-        whole = tables.whole(ctx, table, "net_revenue")
+        whole = ctx.session.frame(tables.whole(ctx, table, "net_revenue"))
         first, total = tables.block(ctx, table, 0, 10, "net_revenue", {})
         later, _ = tables.block(ctx, table, 10, 20, "net_revenue", {})
         assert total == whole.height > 100
@@ -225,31 +230,28 @@ def test_blocks_of_a_table_are_sorted_filtered_and_paged_on_the_server(look: Loo
 
 
 def test_a_sort_that_names_no_column_is_the_tables_own(look: Look) -> None:
-    table = tables.TABLES["products"]
+    table = sales.PRODUCTS
     assert tables.order(table, "-nonsense") == ("net_revenue", True)
     assert tables.order(table, "name") == ("name", False)
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        "kpi:net_revenue",
-        "trend:discount_rate",
-        "breakdown:store",
-        "breakdown:cashier",
-        "breakdown:category",
-        "breakdown:root_category",
-        "breakdown:brand",
-        "breakdown:principal",
-        "payments:",
-        "heatmap:",
-        "table:products",
-        "table:transactions",
-    ],
-)
+def _pages() -> tuple[Page, ...]:
+    return tuple(make() for make in offers(dashboard.pages, "page"))
+
+
+def _explained() -> list[str]:
+    cards = [f"{page.name}.{key}" for page in _pages() for key in page.explains]
+    return [
+        *(f"kpi:{name}" for name in kpis()),
+        *(f"table:{t}" for t in all_tables(_pages())),
+        *cards,
+    ]
+
+
+@pytest.mark.parametrize("what", _explained())
 def test_every_tile_can_say_its_definition_and_the_sql_that_made_it(look: Look, what: str) -> None:
     with look("?brand=1") as ctx:
-        words = str(explain(ctx, what))
+        words = str(explain(ctx, _pages(), what))
     assert "SELECT" in words
     assert "23 Nov 2026, 02:04" in words
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import format as fmt
 from dashboard.charts import nice_ticks, sparkline
+from nkdash.kpis import format as fmt
 
 DOLLAR = fmt.currency("SGD", "S$", 2)
 SPACE = "\N{NO-BREAK SPACE}"

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from dashboard.context import Context
-from dashboard.data import queries
-from dashboard.data.session import Query
+from dashboard.data import sales
 from dashboard.i18n import LANGUAGES, texts
-from dashboard.kpis import KPIS
-from dashboard.periods import Grain
+from nkdash.kpis.model import KpiError, Query
+from nkdash.kpis.periods import Grain
+from nkdash.kpis.registry import families, kpis, measure, trend
 from nkdash_tests.dashboard.shop import (
     BRANDS,
     CATEGORIES,
@@ -26,6 +26,7 @@ from nkdash_tests.dashboard.shop import (
 )
 
 Look = Callable[..., AbstractContextManager[Context]]
+KPIS = {kpi.name: kpi for kpi in families()["sales"].kpis}
 ALL = tuple(KPIS)
 RANGE = "range=2026-09-25..2026-11-22"
 SEARCHES = [
@@ -41,13 +42,14 @@ SEARCHES = [
     "customer=11",
     "brand=2&method=3&store=1,2",
     "tax=ex&category=4",
+    "source=invoice&tax=ex",
 ]
 
 
 def lines_of(shop: Shop, ctx: Context) -> pl.DataFrame:
     """The lines that a page shows, by plain polars."""
     brand = {i: row[2] for i, row in PRODUCTS.items()}
-    lines = shop.sales.filter(
+    lines = shop.sold.filter(
         pl.col("date").is_between(ctx.period.first, ctx.period.last),
         pl.col("company_id") == (ctx.state.company or 1),
     ).with_columns(
@@ -60,6 +62,10 @@ def lines_of(shop: Shop, ctx: Context) -> pl.DataFrame:
     principal = {i for i, (_, owner) in BRANDS.items() if owner in ctx.state.principal}
     paid = shop.payments.filter(pl.col("payment_method_id").is_in(list(ctx.state.method)))
     conditions: list[tuple[Any, pl.Expr]] = [
+        (
+            ctx.state.source,
+            pl.lit("invoice").is_in(list(ctx.state.source)) == (pl.col("order_id") < 0),
+        ),
         (ctx.state.store, pl.col("pos_config_id").is_in(list(ctx.state.store))),
         (ctx.state.cashier, pl.col("cashier_id").is_in(list(ctx.state.cashier))),
         (ctx.state.customer, pl.col("customer_id").is_in(list(ctx.state.customer))),
@@ -78,7 +84,7 @@ def lines_of(shop: Shop, ctx: Context) -> pl.DataFrame:
 def by_hand(shop: Shop, ctx: Context) -> dict[str, float | None]:
     """Every KPI from the lines, by its definition in words."""
     lines = lines_of(shop, ctx).to_dicts()
-    everything = shop.sales.to_dicts()
+    everything = shop.sold.to_dicts()
     went_out = {r["order_id"] for r in everything if r["line_kind"] in ("sale", "free", "service")}
     came_back = {r["order_id"] for r in everything if r["line_kind"] == "return"}
     open_orders = {r["order_id"] for r in everything if r["order_state"] == "paid"}
@@ -86,7 +92,7 @@ def by_hand(shop: Shop, ctx: Context) -> dict[str, float | None]:
     sales = {o for o in orders if o in went_out or o not in came_back}
     out = [r for r in lines if r["line_kind"] in ("sale", "free", "service")]
     back = [r for r in lines if r["line_kind"] == "return"]
-    column = "net_tax_ex" if ctx.state.tax == "ex" else "revenue_tax_in"
+    column = "net_tax_ex" if ctx.tax == "ex" else "revenue_tax_in"
 
     def total(rows: list[dict[str, Any]], name: str) -> Decimal:
         return sum((r[name] for r in rows), Decimal(0))
@@ -123,7 +129,7 @@ def by_hand(shop: Shop, ctx: Context) -> dict[str, float | None]:
 
 def total_of(ctx: Context, kpis: tuple[str, ...] = ALL) -> dict[str, Any]:
     """The KPIs of the period, as a page asks for them."""
-    frame = ctx.session.frame(queries.trend(ctx.selection, kpis, Grain.DAY))
+    frame = ctx.session.frame(trend(kpis, ctx.selection, Grain.DAY))
     [row] = frame.filter(pl.col("is_total") & (pl.col("period") == "now")).to_dicts()
     return row
 
@@ -151,20 +157,26 @@ def test_slices_add_up_to_the_total(look: Look, search: str) -> None:
     with look(f"?{RANGE}&compare=none&{search}") as ctx:
         total = total_of(ctx, additive)
         for grain in (Grain.DAY, Grain.WEEK, Grain.MONTH):
-            frame = ctx.session.frame(queries.trend(ctx.selection, additive, grain))
+            frame = ctx.session.frame(trend(additive, ctx.selection, grain))
             parts = frame.filter(~pl.col("is_total"))
             assert parts.get_column("bucket").min() >= ctx.period.first  # type: ignore[operator]
             for name in additive:
                 assert parts.get_column(name).sum() == total[name], (grain, name)
-        for by in queries.BREAKDOWNS:
-            parts = ctx.session.frame(queries.breakdown(ctx.selection, by, additive))
+        for by in ("company", "source", "store", "cashier", "customer", "day", "week"):
+            parts = ctx.session.frame(measure(additive, ctx.selection, (by,)))
             for name in additive:
                 assert parts.get_column(name).sum() == total[name], (by, name)
-        for by in queries.PRODUCT_BREAKDOWNS:
-            parts = ctx.session.frame(queries.product_breakdown(ctx.selection, by, of_lines))
+        # Documents have no time of day: the hours add up to what the tills sold.
+        hours = ctx.session.frame(measure(additive, ctx.selection, ("hour",)))
+        sources = ctx.session.frame(measure(additive, ctx.selection, ("source",)))
+        told, tills = hours.drop_nulls("hour"), sources.filter(pl.col("source") == "pos")
+        for name in additive:
+            assert told.get_column(name).sum() == tills.get_column(name).sum(), name
+        for by in ("category", "root_category", "brand", "principal", "product"):
+            parts = ctx.session.frame(measure(of_lines, ctx.selection, (by,)))
             for name in of_lines:
                 assert parts.get_column(name).sum() == total[name], (by, name)
-        products = ctx.session.frame(queries.products(ctx.selection))
+        products = ctx.session.frame(sales.products(ctx.selection))
         assert products.get_column("net_revenue").sum() == total["net_revenue"]
         assert products.get_column("share").sum() == pytest.approx(1)
 
@@ -179,7 +191,7 @@ def test_net_is_gross_less_discounts_less_returns(look: Look) -> None:
 def test_the_base_is_what_the_same_page_showed_then(look: Look, compare: str) -> None:
     days = "range=2026-11-09..2026-11-15"
     with look(f"?{days}&compare={compare}&store=2") as ctx:
-        frame = ctx.session.frame(queries.trend(ctx.selection, ALL, Grain.DAY))
+        frame = ctx.session.frame(trend(ALL, ctx.selection, Grain.DAY))
         base = frame.filter(pl.col("is_total") & (pl.col("period") == "base")).to_dicts()
         assert ctx.base is not None
         then = f"?range={ctx.base.first}..{ctx.base.last}&store=2"
@@ -194,18 +206,18 @@ def test_the_base_is_what_the_same_page_showed_then(look: Look, compare: str) ->
 
 def test_base_buckets_lie_on_the_days_they_are_compared_with(shop: Shop, look: Look) -> None:
     with look("?range=2026-11-09..2026-11-15&compare=week") as ctx:
-        frame = ctx.session.frame(queries.trend(ctx.selection, ("net_revenue",), Grain.DAY))
+        frame = ctx.session.frame(trend(("net_revenue",), ctx.selection, Grain.DAY))
         [found] = frame.filter(
             (pl.col("period") == "base") & (pl.col("bucket") == date(2026, 11, 11))
         ).to_dicts()
     day = date(2026, 11, 11) - timedelta(days=7)
-    lines = shop.sales.filter((pl.col("date") == day) & (pl.col("company_id") == 1))
+    lines = shop.sold.filter((pl.col("date") == day) & (pl.col("company_id") == 1))
     assert found["net_revenue"] == lines.get_column("revenue_tax_in").sum()
 
 
 def test_payments_are_net_of_change_and_equal_the_revenue(shop: Shop, look: Look) -> None:
     with look(f"?{RANGE}&compare=none") as ctx:
-        frame = ctx.session.frame(queries.payments(ctx.selection))
+        frame = ctx.session.frame(measure(("payments",), ctx.selection, ("method",)))
         expected = (
             shop.payments.filter(
                 pl.col("date").is_between(ctx.period.first, ctx.period.last),
@@ -214,23 +226,25 @@ def test_payments_are_net_of_change_and_equal_the_revenue(shop: Shop, look: Look
             .group_by("payment_method_id")
             .agg(pl.col("amount").sum())
         )
-        assert dict(frame.select("id", "amount").iter_rows()) == dict(expected.iter_rows())
-        assert frame.get_column("amount").sum() == total_of(ctx)["net_revenue"]
+        assert dict(frame.select("method", "payments").iter_rows()) == dict(expected.iter_rows())
+        assert frame.get_column("payments").sum() == expected.get_column("amount").sum()
+    with look(f"?{RANGE}&compare=none&source=pos") as ctx:
+        assert expected.get_column("amount").sum() == total_of(ctx)["net_revenue"]
 
 
 def test_payments_of_a_product_are_those_of_the_transactions_that_hold_it(
     shop: Shop, look: Look
 ) -> None:
     with look(f"?{RANGE}&compare=none&product=4") as ctx:
-        frame = ctx.session.frame(queries.payments(ctx.selection))
+        frame = ctx.session.frame(measure(("payments",), ctx.selection, ("method",)))
         orders = lines_of(shop, ctx).get_column("order_id").unique().to_list()
         paid = shop.payments.filter(pl.col("order_id").is_in(orders)).get_column("amount").sum()
-        assert frame.get_column("amount").sum() == paid
+        assert frame.get_column("payments").sum() == paid
 
 
 def test_the_heat_map_averages_over_open_store_hours(shop: Shop, look: Look) -> None:
     with look(f"?{RANGE}&store=2") as ctx:
-        cells = ctx.session.frame(queries.heatmap(ctx.selection)).to_dicts()
+        cells = ctx.session.frame(sales.heatmap(ctx.selection)).to_dicts()
         lines = lines_of(shop, ctx).with_columns(weekday=pl.col("date").dt.weekday())
         total = total_of(ctx)["net_revenue"]
     days = dict(lines.group_by("weekday").agg(pl.col("date").n_unique()).iter_rows())
@@ -254,8 +268,13 @@ def test_loaded_empty_and_lost_days_differ(look: Look) -> None:
 
 def test_no_sale_is_no_row_and_no_figure(look: Look) -> None:
     with look(f"?range={EMPTY_DAY}..{EMPTY_DAY}&compare=none") as ctx:
-        assert ctx.session.frame(queries.trend(ctx.selection, ALL, Grain.DAY)).is_empty()
+        assert ctx.session.frame(trend(ALL, ctx.selection, Grain.DAY)).is_empty()
         assert ctx.coverage.loaded == {EMPTY_DAY}
+
+
+def test_what_a_receipt_has_as_a_whole_is_not_told_by_product(look: Look) -> None:
+    with look("") as ctx, pytest.raises(KpiError, match="may hold several"):
+        measure(("transactions",), ctx.selection, ("brand",))
 
 
 def test_currencies_are_never_added(look: Look) -> None:
@@ -281,16 +300,16 @@ def test_a_filter_on_what_does_not_exist_is_left_out_and_reported(look: Look) ->
 
 def test_answers_are_kept_for_the_version_they_are_of(look: Look) -> None:
     with look("") as ctx:
-        query = queries.products(ctx.selection)
+        query = sales.products(ctx.selection)
         assert ctx.session.frame(query) is ctx.session.frame(query)
 
 
 def test_what_is_asked_goes_in_as_parameters_only(look: Look) -> None:
     with look("?store=2&brand=1&method=2") as ctx:
         for query in (
-            queries.trend(ctx.selection, ALL, Grain.WEEK),
-            queries.products(ctx.selection),
-            queries.transactions(ctx.selection),
+            trend(ALL, ctx.selection, Grain.WEEK),
+            sales.products(ctx.selection),
+            sales.transactions(ctx.selection),
         ):
             assert {"store", "brand", "method", "companies"} <= set(query.params)
             with pytest.raises(duckdb.Error):
@@ -300,7 +319,7 @@ def test_what_is_asked_goes_in_as_parameters_only(look: Look) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_kpi_has_words_in_every_language(language: str) -> None:
     t = texts(language)
-    for name in KPIS:
+    for name in kpis():
         assert t(f"kpi.{name}.title")
         assert t(f"kpi.{name}.words").endswith(".")
 

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.periods import Comparison, Grain, Period, Preset, base_period, preset_period
-from dashboard.state import EARLIEST, FILTERS, State, TaxBasis, parse
+from dashboard.state import EARLIEST, SOURCES, State, parse
+from nkdash.kpis.model import TaxBasis
+from nkdash.kpis.periods import Comparison, Grain, Period, Preset, base_period, preset_period
+from nkdash.kpis.selection import FILTERS
 
 DAYS = st.dates(EARLIEST, date(2099, 12, 31))
 IDS = st.lists(st.integers(1, 10**9), max_size=5).map(lambda ids: tuple(sorted(set(ids))))
+NAMES = st.sets(st.sampled_from(sorted(SOURCES))).map(lambda names: tuple(sorted(names)))
 WORDS = st.one_of(st.just(""), st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True))
 
 
@@ -27,11 +30,12 @@ def states(draw: st.DrawFn) -> State:
         compare=draw(st.sampled_from(Comparison)),
         grain=draw(st.sampled_from(Grain)),
         metric=draw(WORDS),
-        tax=draw(st.sampled_from(TaxBasis)),
+        tax=draw(st.sampled_from([None, *TaxBasis])),
+        uncovered=draw(st.booleans()),
         company=draw(st.one_of(st.none(), st.integers(1, 10**9))),
         tab=draw(WORDS),
         sort=f"-{sort}" if sort and draw(st.booleans()) else sort,
-    ).with_(**{key: draw(IDS) for key in FILTERS})
+    ).with_(**{key: draw(NAMES if key == "source" else IDS) for key in FILTERS})
 
 
 @given(states())
@@ -70,6 +74,7 @@ def test_garbage_in_a_known_parameter_is_no_error(values: dict[str, str]) -> Non
         ("?company=1,2", "company"),
         ("?compare=yesterday", "compare"),
         ("?tax=maybe", "tax"),
+        ("?uncovered=yes", "uncovered"),
         ("?sort=--name", "sort"),
         ("?sort=name%3B", "sort"),
         ("?tab=../x", "tab"),

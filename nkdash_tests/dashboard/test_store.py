@@ -48,8 +48,9 @@ def test_a_request_is_asked_for_once(tmp_path: Path) -> None:
         "UPDATE audit SET user = 'nobody'",
         "DELETE FROM audit",
         "INSERT OR REPLACE INTO audit SELECT * FROM audit",
-        "REPLACE INTO audit SELECT 1, at, 'nobody', role, action, 'r9', 'done', dataset, "
-        "first_day, last_day, run_id, detail FROM audit",
+        "REPLACE INTO audit "
+        "(id, at, user, role, action, request, outcome, dataset, run_id, detail) "
+        "SELECT 1, at, 'nobody', role, action, 'r9', 'done', dataset, run_id, detail FROM audit",
     ],
 )
 def test_nothing_is_ever_changed_or_taken_out(tmp_path: Path, sql: str) -> None:

@@ -1,5 +1,5 @@
--- One row a loaded day: its rows (0 is a day without sales) and as of when Odoo was read (UTC).
+-- One row a loaded day: its rows (0 is a day on which nothing happened) and as of when Odoo was read (UTC).
 SELECT date, fact_rows AS rows, as_of
 FROM data_coverage
-WHERE fact_table = 'fact_sales' AND fact_rows IS NOT NULL
+WHERE fact_table = $fact AND fact_rows IS NOT NULL
 ORDER BY date

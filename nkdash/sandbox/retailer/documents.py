@@ -159,8 +159,11 @@ def numbered(documents: pl.DataFrame, orders_per_day: int) -> pl.DataFrame:
 
 
 def document_tables(documents: pl.DataFrame, lines: pl.DataFrame, span: Calendar) -> list[Table]:
-    """The tables of the numbered documents that were entered in the span and not after now."""
-    documents = documents.filter(pl.col("at").is_between(span.first * DAY, span.now))
+    """The tables of the numbered documents that were entered in the span and not after now, and
+    the orders behind vendors' bills, those whose bill is still to come too."""
+    is_due = pl.col("at") <= span.now
+    is_ordered = (pl.col("doc") // KIND == BILL) & (_ordered_at() <= span.now)
+    documents = documents.filter(pl.col("at") >= span.first * DAY, is_due | is_ordered)
     taken_back = documents.select(reversed="doc", reversed_id="move_id")
     month = _date("day").dt.strftime("%Y/%m")
     documents = documents.join(
@@ -195,12 +198,21 @@ def document_tables(documents: pl.DataFrame, lines: pl.DataFrame, span: Calendar
     bought = items.filter(
         "is_bill", pl.col("kind") == "product", pl.col("product_id").is_not_null()
     )
+    entered = documents.filter(is_due)
+    orders = documents.filter("is_bill").with_columns(
+        is_due=is_due, last_change=utc(pl.when(is_due).then("at").otherwise(_ordered_at()))
+    )
     return [
-        _move_table(documents),
-        _item_table(items, documents),
-        _purchase_table(documents.filter("is_bill")),
-        _purchase_line_table(bought, documents),
+        _move_table(entered),
+        _item_table(items.join(entered.select("move_id"), on="move_id", how="semi"), entered),
+        _purchase_table(orders),
+        _purchase_line_table(bought, orders),
     ]
+
+
+def _ordered_at() -> pl.Expr:
+    """What a bill is for was ordered on Monday at nine."""
+    return (pl.col("at") // (7 * DAY)) * 7 * DAY + 32_400
 
 
 def _tax_id() -> pl.Expr:
@@ -424,37 +436,41 @@ def _item_table(items: pl.DataFrame, documents: pl.DataFrame) -> Table:
     return table("account.move.line", {**shown.to_dict(), **constants})
 
 
-def _purchase_table(bills: pl.DataFrame) -> Table:
+def _purchase_table(orders: pl.DataFrame) -> Table:
     """The order behind each bill for goods, with the bill's own id."""
-    monday = (pl.col("at") // (7 * DAY)) * 7 * DAY + 32_400
-    frame = bills.select(
+    frame = orders.select(
         id="move_id",
         name=pl.format("P{}", "move_id"),
         partner_id="partner",
         partner_ref="ref",
-        date_order=utc(monday),
-        date_approve=utc(monday),
+        date_order=utc(_ordered_at()),
+        date_approve=utc(_ordered_at()),
         amount_untaxed=money("untaxed"),
         amount_total=money("total"),
         amount_tax=money(pl.col("total") - pl.col("untaxed")),
-        invoice_ids=pl.concat_list("move_id"),
-        create_date="entered",
-        write_date="entered",
+        invoice_ids=pl.when("is_due")
+        .then(pl.concat_list("move_id"))
+        .otherwise(pl.lit([], dtype=pl.List(pl.Int64))),
+        invoice_status=pl.when("is_due").then(pl.lit("invoiced")).otherwise(pl.lit("no")),
+        receipt_status=pl.when("is_due").then(pl.lit("full")).otherwise(pl.lit("pending")),
+        create_date=utc(_ordered_at()),
+        write_date="last_change",
     )
     constants = {
         "company_id": c.COMPANY,
         "currency_id": c.IDR,
         "state": "purchase",
-        "invoice_status": "invoiced",
-        "receipt_status": "full",
         "picking_type_id": c.picking_type(c.MAIN_WAREHOUSE, c.RECEIPTS),
         "user_id": c.ADMIN_USER,
     }
     return table("purchase.order", {**frame.to_dict(), **constants})
 
 
-def _purchase_line_table(bought: pl.DataFrame, documents: pl.DataFrame) -> Table:
-    of_order = documents.select("move_id", "partner", "entered")
+def _purchase_line_table(bought: pl.DataFrame, orders: pl.DataFrame) -> Table:
+    of_order = orders.select(
+        "move_id", "partner", "is_due", "last_change", ordered=utc(_ordered_at()), planned="entered"
+    )
+    arrived = pl.when("is_due").then("qty").otherwise(0)
     frame = bought.join(of_order, on="move_id", how="left", maintain_order="left").select(
         "id",
         "product_id",
@@ -463,16 +479,18 @@ def _purchase_line_table(bought: pl.DataFrame, documents: pl.DataFrame) -> Table
         partner_id="partner",
         name="label",
         product_qty="qty",
-        qty_received="qty",
-        qty_invoiced="qty",
+        product_uom_qty=pl.col("qty") * pl.when(pl.col("uom") == c.DOZENS).then(12).otherwise(1),
+        qty_received=arrived,
+        qty_invoiced=arrived,
         product_uom="uom",
         price_unit="price",
         price_subtotal=money("subtotal"),
         price_total=money("total"),
         price_tax=money(pl.col("total") - pl.col("subtotal")),
         taxes_id="taxes",
-        create_date="entered",
-        write_date="entered",
+        date_planned="planned",
+        create_date="ordered",
+        write_date="last_change",
     )
     constants = {
         "company_id": c.COMPANY,

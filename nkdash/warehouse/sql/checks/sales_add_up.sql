@@ -23,9 +23,12 @@ WITH lines AS (
 ), categories AS (
     SELECT date, sum(lines) AS lines, sum(revenue_tax_in) AS revenue, sum(net_tax_ex) AS net
     FROM agg_sales_category_daily GROUP BY date
+), brands AS (
+    SELECT date, sum(lines) AS lines, sum(revenue_tax_in) AS revenue, sum(net_tax_ex) AS net
+    FROM agg_sales_slice_daily WHERE kind = 'brand' GROUP BY date
 )
 SELECT date, lines.revenue, transactions.revenue, transactions.parts, daily.revenue,
-    hourly.revenue, categories.revenue, profit.revenue
+    hourly.revenue, categories.revenue, brands.revenue, profit.revenue
 FROM lines
 FULL JOIN timed USING (date)
 FULL JOIN profit USING (date)
@@ -33,6 +36,7 @@ FULL JOIN transactions USING (date)
 FULL JOIN daily USING (date)
 FULL JOIN hourly USING (date)
 FULL JOIN categories USING (date)
+FULL JOIN brands USING (date)
 WHERE (lines.lines, lines.revenue, lines.net)
     IS DISTINCT FROM (transactions.lines, transactions.revenue, transactions.net)
     OR transactions.parts IS DISTINCT FROM transactions.revenue
@@ -43,5 +47,7 @@ WHERE (lines.lines, lines.revenue, lines.net)
     OR (profit.lines, profit.revenue, profit.net)
     IS DISTINCT FROM (lines.lines, lines.revenue, lines.net)
     OR (categories.lines, categories.revenue, categories.net)
+    IS DISTINCT FROM (lines.lines, lines.revenue, lines.net)
+    OR (brands.lines, brands.revenue, brands.net)
     IS DISTINCT FROM (lines.lines, lines.revenue, lines.net)
 ORDER BY date

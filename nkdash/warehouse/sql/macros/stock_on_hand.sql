@@ -1,7 +1,8 @@
 -- stock_on_hand(day): what lay where when the local business day ended (for today: as far as it is
 -- loaded). Storable products only, internal and transit locations, in product unit; no row is none.
--- The nearest snapshot from which all moves to that day are loaded, rolled by its moves; is_complete
--- is false where there is no such snapshot and the figures therefore cannot be trusted.
+-- The nearest snapshot from which all moves to that day are loaded, rolled by its moves, or the end of
+-- a month rolled from the same snapshot where that is nearer; is_complete is false where there is no
+-- such snapshot and the figures therefore cannot be trusted.
 --   date [local]: The day asked for
 --   company_id: Company of the location
 --   product_id: Product
@@ -10,42 +11,51 @@
 --   snapshot_taken_at [UTC]: When the snapshot was taken that the figure is rolled from
 --   is_complete: all moves between that snapshot and the day are loaded
 CREATE OR REPLACE MACRO stock_on_hand(day) AS TABLE
-WITH asked AS (
-    SELECT day::DATE AS last_date
-), candidates AS (
+WITH nearest AS (
+    FROM nearest_snapshot(day)
+), month_end AS (
+    SELECT m.date
+    FROM stock_month_sources AS m
+    JOIN nearest AS n
+        ON m.snapshot_date = n.snapshot_date AND abs(m.date - n.date) < abs(n.snapshot_date - n.date)
+    ORDER BY abs(m.date - n.date), m.date
+    LIMIT 1
+), base AS (
     SELECT
-        s.date,
-        s.taken_at,
-        a.last_date,
-        abs(epoch(s.taken_at_local) - epoch((a.last_date + 1)::TIMESTAMP)) AS distance,
-        (
-            SELECT
-                count(*) = abs(a.last_date - s.date) + (a.last_date >= s.date)::INTEGER
-                AND coalesce(
-                    bool_and(a.last_date >= s.date OR c.date < s.date OR c.as_of >= s.read_at),
-                    true
-                )
-            FROM data_coverage AS c
-            WHERE c.fact_table = 'fact_inventory_moves'
-                AND c.date BETWEEN least(a.last_date + 1, s.date) AND greatest(a.last_date, s.date)
-        ) AS is_complete
-    FROM stock_snapshots AS s, asked AS a
-), nearest AS (
-    SELECT * FROM candidates ORDER BY is_complete DESC, distance, date LIMIT 1
+        n.*,
+        m.date AS month_end,
+        coalesce(m.date, n.snapshot_date) AS base_date
+    FROM nearest AS n
+    LEFT JOIN month_end AS m ON true
+), days AS (
+    -- A join of days, unlike limits that are not known before, lets other days' moves be skipped.
+    SELECT unnest(generate_series(
+        least(date, base_date)::TIMESTAMP, greatest(date, base_date)::TIMESTAMP, INTERVAL 1 DAY
+    ))::DATE AS date
+    FROM base
 ), parts AS (
     SELECT s.product_id, s.location_id, s.quantity
     FROM fact_stock_on_hand_snapshot AS s
-    JOIN nearest AS n ON n.date = s.date
+    JOIN base AS b ON b.snapshot_date = s.date AND b.month_end IS NULL
     UNION ALL
-    SELECT
-        l.product_id,
-        l.location_id,
-        CASE WHEN l.moved_at > n.taken_at THEN l.quantity ELSE -l.quantity END
-    FROM stock_legs AS l, nearest AS n
-    WHERE (
-            (l.moved_at > n.taken_at AND l.date <= n.last_date)
-            OR (l.moved_at <= n.taken_at AND l.date > n.last_date)
-        )
+    SELECT p.product_id, p.location_id, p.quantity
+    FROM stock_month_places AS p
+    JOIN base AS b ON b.month_end = p.date
+    UNION ALL
+    SELECT l.product_id, l.location_id, CASE WHEN l.is_later THEN l.quantity ELSE -l.quantity END
+    FROM (
+        SELECT
+            l.*,
+            b.date AS last_date,
+            CASE
+                WHEN b.month_end IS NULL THEN l.moved_at > b.taken_at
+                ELSE l.date > b.month_end
+            END AS is_later
+        FROM stock_legs AS l
+        JOIN days AS d ON d.date = l.date
+        CROSS JOIN base AS b
+    ) AS l
+    WHERE l.is_later = (l.date <= l.last_date)
         AND l.product_id NOT IN (SELECT product_id FROM dim_products WHERE NOT storable)
 ), held AS (
     SELECT product_id, location_id, sum(quantity)::DECIMAL(18, 4) AS quantity
@@ -54,7 +64,7 @@ WITH asked AS (
     HAVING sum(quantity) <> 0
 )
 SELECT
-    n.last_date AS date,
+    n.date,
     w.company_id,
     h.product_id,
     h.location_id,

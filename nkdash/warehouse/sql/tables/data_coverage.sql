@@ -11,6 +11,7 @@
 --   verdict: Last reconciliation with Odoo: agrees, differs; null where there was none
 --   checked_at [UTC]: When that was
 --   differing: Figures that differ
+--   is_complete: It was read after the day had ended, in the business zone
 -- whole: warehouse_manifest reconciliation
 WITH verdicts AS (
     SELECT
@@ -33,7 +34,11 @@ SELECT
     ) AS as_of,
     any_value(v.verdict) AS verdict,
     any_value(v.checked_at) AS checked_at,
-    any_value(v.differing) AS differing
+    any_value(v.differing) AS differing,
+    coalesce(
+        max(as_of) FILTER (layer = 'raw'), max(as_of) FILTER (layer = 'star-schema')
+    ) >= timezone('UTC', timezone(getvariable('business_zone'), m.day + INTERVAL 1 DAY))
+        AS is_complete
 FROM warehouse_manifest AS m
 LEFT JOIN verdicts AS v ON v.dataset = m.dataset AND v.date = m.day
 WHERE m.dataset IS NOT NULL AND m.day IS NOT NULL

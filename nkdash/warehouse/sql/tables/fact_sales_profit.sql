@@ -16,7 +16,8 @@
 WITH sold AS (
     SELECT
         date, source, txn_key, line_id, order_id, move_id, company_id, pos_config_id, user_id,
-        cashier_id, customer_id, product_id, line_kind, quantity, revenue_tax_in, net_tax_ex,
+        cashier_id, customer_id, product_id, line_kind, quantity, gross_tax_in, discount_tax_in,
+        revenue_tax_in, net_tax_ex,
         CASE
             WHEN getvariable('cost_fallback') = 'odoo_line_cost' AND quantity <> 0
             THEN nullif(odoo_cost, 0)

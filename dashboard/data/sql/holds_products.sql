@@ -1,5 +1,0 @@
-s.{transaction} IN (
-        SELECT l.{transaction} FROM fact_sales_all AS l
-        JOIN dim_products AS p ON p.product_id = l.product_id
-        WHERE l.date BETWEEN $from_day AND $to_day AND {where}
-    )

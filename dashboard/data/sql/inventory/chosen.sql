@@ -1,0 +1,4 @@
+SELECT * FROM (
+{products}
+) AS stock
+WHERE {rule}

@@ -1,0 +1,1 @@
+greatest(CAST(date_trunc({grain}, source.date + periods.shift) AS DATE), $first)

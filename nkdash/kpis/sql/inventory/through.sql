@@ -1,0 +1,29 @@
+-- What a period began with, what came in and what was sold, by company and product. No rows where
+-- one of the three is not known.
+SELECT '{period}' AS period, company_id, product_id, opening, received, sold
+FROM (
+    SELECT h.company_id, h.product_id, h.quantity AS opening
+    FROM stock_on_hand({first} - 1) AS h
+    WHERE {at_place}
+    UNION ALL BY NAME
+    SELECT h.company_id, h.product_id, h.quantity AS received
+    FROM (
+        SELECT company_id, product_id, quantity, to_location_id AS location_id, from_location_id
+        FROM fact_inventory_moves
+        WHERE date BETWEEN {first} AND {last} AND movement_type IN ({incoming})
+            AND product_id NOT IN (SELECT product_id FROM dim_products WHERE NOT storable)
+    ) AS h
+    WHERE {at_place}{from_elsewhere}
+    UNION ALL BY NAME
+    SELECT s.company_id, s.product_id, s.items AS sold
+    FROM {sales} AS s
+    WHERE s.date BETWEEN {first} AND {last} AND s.product_id IN (
+        SELECT product_id FROM dim_products WHERE storable
+    )
+) AS found
+WHERE company_id = ANY($companies)
+    AND (SELECT is_complete FROM nearest_snapshot({first} - 1))
+    AND (
+        SELECT count(*) FROM data_coverage
+        WHERE fact_table = 'fact_inventory_moves' AND date BETWEEN {first} AND {last}
+    ) = {last} - {first} + 1
