@@ -231,7 +231,7 @@ class Visit:
 
     def settle(self) -> None:
         """Wait until nothing is being loaded or asked for."""
-        self.page.wait_for_function(QUIET)
+        self.page.wait_for_function(QUIET, polling=40)
 
 
 Open = Callable[..., Visit]
@@ -268,6 +268,23 @@ def visit(window: BrowserContext, site: Site) -> Iterator[Open]:
         seen.page.close()
     window.clear_cookies()
     assert [fault for seen in visits for fault in seen.faults] == []
+
+
+@pytest.fixture(scope="module")
+def _shared(window: BrowserContext, site: Site) -> Visit:
+    seen = Visit(window.new_page(), site.url)
+    seen.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    seen.page.set_viewport_size({"width": 1440, "height": 900})
+    seen.open("/")
+    return seen
+
+
+@pytest.fixture
+def tour(_shared: Visit) -> Iterator[Visit]:
+    """A tab that all tests of a module share: loading the app costs more than looking at a page."""
+    yield _shared
+    faults, _shared.faults = _shared.faults, []
+    assert faults == []
 
 
 @pytest.fixture

@@ -1,87 +1,38 @@
-"""In Indonesian every page speaks Indonesian: nothing of the English catalogue is left on it."""
-
-import re
-from functools import cache
+"""In Indonesian what opens above a page speaks Indonesian too; pages themselves: test_axe."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from dashboard.i18n import texts
 from nkdash_tests.dashboard.conftest import Open
-from nkdash_tests.dashboard.goods import UOMS
-from nkdash_tests.dashboard.shop import CATEGORIES
-from nkdash_tests.dashboard.sights import places
+from nkdash_tests.dashboard.sights import fronts
+from nkdash_tests.dashboard.words import left_over
 
 pytestmark = pytest.mark.browser
 
-# What is read or read out: text, and what titles, labels and placeholders say.
-SAID = """() => {
-    const said = new Set();
-    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walk.nextNode()) {
-        const { parentElement: of, data } = walk.currentNode;
-        if (!of.closest("script, style, code, pre, body [lang]")) said.add(data.trim());
-    }
-    for (const name of ["title", "aria-label", "placeholder", "alt"])
-        for (const of of document.querySelectorAll(`[${name}]`))
-            if (!of.closest("body [lang]")) said.add(of.getAttribute(name).trim());
-    return [...said];
-}"""
-# Words that libraries bring along and the catalogue therefore does not know.
-BROUGHT = ("No Rows To Show", "Loading...", "Nothing found", "Press Space to toggle row selection")
 
-# Names in the retailer's Odoo, which are as they are.
-NAMES = {name for name, _ in (*CATEGORIES.values(), *UOMS.values())}
-
-
-@cache
-def english() -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
-    """The texts that are other words in Indonesian: plain ones, and ones with blanks."""
-    ours, theirs = texts("en").texts, texts("id").texts
-    indonesian = set(theirs.values())
-    other = {text for key, text in ours.items() if theirs[key] != text and text not in indonesian}
-    plain = {text for text in other if "{" not in text}
-    blanks = [
-        re.compile(".+".join(re.escape(part) for part in re.split(r"{\w*}", text)))
-        for text in other - plain
-        if len(re.sub(r"{\w*}|\W", "", text)) > 5
-    ]
-    return frozenset(plain | set(BROUGHT)), tuple(blanks)
-
-
-def left_over(page: Page) -> list[str]:
-    """What the page says in English."""
-    plain, blanks = english()
-    return sorted(
-        said
-        for said in page.evaluate(SAID)
-        if said not in NAMES
-        and (said in plain or any(pattern.fullmatch(said) for pattern in blanks))
-    )
-
-
-def test_no_page_speaks_english_in_indonesian(visit: Open) -> None:
+def test_what_opens_above_a_page_speaks_indonesian(visit: Open) -> None:
     seen = visit()
     page = seen.open("/")
+    dialog = page.get_by_role("dialog")
     assert len(left_over(page)) > 20, "in English this finds nothing"
     page.locator("[data-action=language]").click()
     expect(page.locator("html")).to_have_attribute("lang", "id")
     seen.settle()
     found = {}
-    for place in places():
+    for place in fronts():
         seen.go(place.path)
-        found[str(place)] = left_over(page)
-        if not place.tab and page.locator("[data-explain]").count():
+        if page.locator("[data-explain]").count():
             page.locator("[data-explain]").last.click()
-            page.get_by_role("dialog").locator("pre").wait_for()
+            dialog.locator("pre").wait_for()
             found[f"{place} explained"] = left_over(page)
             page.keyboard.press("Escape")
-            page.get_by_role("dialog").wait_for(state="hidden")
+            dialog.wait_for(state="hidden")
+    seen.go("/")
     for key in ("f", "?"):
         page.keyboard.press(key)
-        page.get_by_role("dialog").wait_for()
+        dialog.wait_for()
         found[key] = left_over(page)
         page.keyboard.press("Escape")
-        page.get_by_role("dialog").wait_for(state="hidden")
+        dialog.wait_for(state="hidden")
     left = "\n".join(f"{where}: {said}" for where, said in found.items() if said)
     assert not left, left
