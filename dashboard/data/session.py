@@ -78,8 +78,7 @@ class Session:
         if kept is None:
             if not self._scope.is_whole:
                 self._narrow(query.sql)
-            params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-            answer = self._cursor.sql(query.sql, params=params).to_arrow_table()
+            answer = self._cursor.sql(query.sql, params=_values(query)).to_arrow_table()
             kept = pl.DataFrame(pl.from_arrow(answer))
             self._cache.put(self.version, key, kept, int(kept.estimated_size()) + 1024)
         return kept
@@ -90,8 +89,7 @@ class Session:
         """
         if not self._scope.is_whole:
             self._narrow(query.sql)
-        params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-        reader = self._cursor.sql(query.sql, params=params).to_arrow_reader(rows)
+        reader = self._cursor.sql(query.sql, params=_values(query)).to_arrow_reader(rows)
         empty = pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
         found = False
         for batch in reader:
@@ -118,6 +116,10 @@ class Session:
         for table, view in views(self._scope, schema, schema.named(sql) - self._seen):
             self._cursor.execute(view)
             self._seen.add(table)
+
+
+def _values(query: Query) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
 
 
 @dataclass(frozen=True)

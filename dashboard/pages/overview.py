@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 from dash import html
 
-from dashboard.components.coverage import cost_coverage, enough, hidden_words, veiled
+from dashboard.components.coverage import enough, hidden_words, veiled
 from dashboard.components.parts import card, empty_selection, nothing_sold
 from dashboard.components.ranking import ranking, ranks
-from dashboard.components.tiles import tiles
+from dashboard.components.tiles import tiles, totals
 from dashboard.components.treemap import areas, treemap
 from dashboard.components.trend import trend_card
 from dashboard.components.trust import trust
@@ -59,7 +59,7 @@ def headline(ctx: Context) -> Any:
 
 
 def _trends(ctx: Context, chosen: str, frame: pl.DataFrame) -> html.Div:
-    covered = cost_coverage(ctx).share
+    covered = totals(frame)[0].get("cost_coverage")
     profit = "gross_margin" if chosen == "gross_profit" else "gross_profit"
     return html.Div(
         [

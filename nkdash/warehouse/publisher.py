@@ -263,7 +263,7 @@ def _build(
     if base:
         shutil.copyfile(base.path, candidate)
     root, catalog = order.settings.lake_root, order.catalog
-    with _writing(candidate) as connection:
+    with _writing(candidate, order.settings.nkdash_publish_memory) as connection:
         if base:
             read_whole(connection)
         else:
@@ -302,11 +302,14 @@ def _build(
 
 
 @contextmanager
-def _writing(candidate: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _writing(candidate: Path, memory: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     # Imported here: readers of the warehouse need no Dagster.
     from dagster_duckdb import DuckDBResource
 
-    with DuckDBResource(database=str(candidate)).get_connection() as connection:
+    # Named, not left to DuckDB: what spills must be found when the candidate is discarded.
+    config = {"temp_directory": f"{candidate}.tmp", **({"memory_limit": memory} if memory else {})}
+    resource = DuckDBResource(database=str(candidate), connection_config=config)
+    with resource.get_connection() as connection:
         try:
             yield connection
         finally:
