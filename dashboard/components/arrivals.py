@@ -49,7 +49,7 @@ def figure(ctx: Context, frame: pl.DataFrame, grain: Grain) -> charts.Figure:
         name: [int(by_bucket.get(b.first, {}).get(name) or 0) for b in shown] for name, _ in PARTS
     }
     highest = max(map(sum, zip(*values.values(), strict=True)), default=0)
-    ticks = [tick for tick in charts.nice_ticks(0, highest) if tick == int(tick)]
+    ticks = charts.nice_ticks(0, highest, least=1)
     positions = list(range(len(shown)))
     step = max(1, -(-len(shown) // charts.TICKS))
     shared: dict[str, Any] = {

@@ -21,7 +21,12 @@ def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame, *, wide: bool = True
     """The card of ``kpi`` from a trend frame; a day that is not loaded is a gap, not a zero."""
     title = ctx.t(f"kpi.{kpi.name}.title")
     drawn = points(ctx, kpi, frame)
-    figure = charts.trend(drawn, lambda value: _axis(ctx, kpi, value), compared=ctx.comparable)
+    figure = charts.trend(
+        drawn,
+        lambda value: _axis(ctx, kpi, value),
+        compared=ctx.comparable,
+        least=fmt.least(kpi.unit, ctx.currency),
+    )
     graph = dcc.Graph(
         id={"type": "graph", "name": kpi.name},
         figure=figure,

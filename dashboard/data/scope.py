@@ -204,7 +204,7 @@ def _named(scope: Scope, schema: Schema, table: str, there: str) -> str | None:
         if table == PARTNERS
         else [
             f"user_id IN (SELECT user_id FROM {there}.dim_employees)",
-            f"user_id IN (SELECT id FROM {there}.agg_sales_slice_daily WHERE kind = 'salesperson')",
+            f"user_id IN (SELECT user_id FROM {there}.agg_sales_people_daily)",
         ]
     )
     if table == PARTNERS and scope.personal and scope.stores is not None:

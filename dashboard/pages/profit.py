@@ -36,7 +36,7 @@ from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Query, TaxBasis
 from nkdash.kpis.periods import trend_grain
-from nkdash.kpis.registry import kpi, measure, trend
+from nkdash.kpis.registry import kpi, measure, measure_each, trend
 
 TRENDED = ("gross_profit", "gross_margin", "cogs", "costed_revenue", "cost_coverage")
 COVERED = ("costed_revenue", "cost_coverage")
@@ -108,9 +108,10 @@ def _rankings(ctx: Context, kinds: Sequence[str], *, speaks: bool) -> Any:
 
     Where nothing can be shown, it says why if it ``speaks`` for its tab.
     """
-    frames = [(kind, ctx.session.frame(by(ctx, kind))) for kind in kinds]
-    if nothing_sold(frames[0][1]):
+    found = ctx.session.frame(measure_each(ASKED, ctx.selection, tuple(kinds)))
+    if nothing_sold(found):
         return empty_selection(ctx) if speaks else None
+    frames = [(kind, found.filter(kind=kind).rename({"id": kind})) for kind in kinds]
     covered = _share(frames[0][1])
     if not enough(ctx, covered):
         return hidden_words(ctx, covered) if speaks else None

@@ -9,7 +9,7 @@ from dash import html
 
 from dashboard.components.lines import Cell, Row, lines_table, product, units
 from dashboard.components.parts import card, change, message, nothing_sold
-from dashboard.components.ranking import ranking, ranks
+from dashboard.components.ranking import ranking, ranks_each
 from dashboard.components.tiles import tiles
 from dashboard.components.trend import trend_card
 from dashboard.context import Context
@@ -22,7 +22,7 @@ from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
 from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.purchases import FILTERS
-from nkdash.kpis.registry import kpi, measure, trend
+from nkdash.kpis.registry import kpi, measure, measure_each, trend
 
 SUMMARY = (
     "spend",
@@ -115,8 +115,8 @@ def by(ctx: Context, kind: str, name: str) -> Query:
 
 def rankings(ctx: Context, name: str, kinds: tuple[str, ...]) -> Any:
     """Who or what has most of a KPI of money; a click filters."""
-    frames = [(kind, ctx.session.frame(by(ctx, kind, name))) for kind in kinds]
-    if all(nothing_sold(frame) for _, frame in frames):
+    frame = ctx.session.frame(measure_each((name,), ctx.selection, kinds))
+    if nothing_sold(frame):
         return None
     title = ctx.t(f"kpi.{name}.title")
     return html.Div(
@@ -127,14 +127,14 @@ def rankings(ctx: Context, name: str, kinds: tuple[str, ...]) -> Any:
                 ranking(
                     ctx,
                     kind,
-                    ranks(frame, kind, name),
+                    of,
                     good=kpi(name).good,
                     href=partial(_filtered, ctx, kind),
                 ),
                 hint=ctx.t("purchases.click", kpi=title),
                 explain=f"purchases.{name}_{kind}",
             )
-            for kind, frame in frames
+            for kind, of in ranks_each(frame, kinds, name).items()
         ],
         className="grid",
     )

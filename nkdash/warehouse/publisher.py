@@ -267,8 +267,7 @@ def _build(
         if base:
             read_whole(connection)
         else:
-            for statement in order.creation:
-                connection.execute(statement)
+            connection.execute(";".join(["BEGIN", *order.creation, "COMMIT"]))
         set_variables(connection, order.settings)
         earlier = None if base else order.earlier
         touched, counts = bring_up_to_date(connection, root, catalog, order.files, earlier)
@@ -306,8 +305,13 @@ def _writing(candidate: Path, memory: str | None) -> Iterator[duckdb.DuckDBPyCon
     # Imported here: readers of the warehouse need no Dagster.
     from dagster_duckdb import DuckDBResource
 
-    # Named, not left to DuckDB: what spills must be found when the candidate is discarded.
-    config = {"temp_directory": f"{candidate}.tmp", **({"memory_limit": memory} if memory else {})}
+    config = {
+        # Named, not left to DuckDB: what spills must be found when the candidate is discarded.
+        "temp_directory": f"{candidate}.tmp",
+        # Nobody reads a candidate before it is whole, and ``adopt`` flushes it then, once.
+        "fsync_mode": "NONE",
+        **({"memory_limit": memory} if memory else {}),
+    }
     resource = DuckDBResource(database=str(candidate), connection_config=config)
     with resource.get_connection() as connection:
         try:

@@ -12,7 +12,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import (
-    Browser,
     BrowserContext,
     Page,
     Request,
@@ -96,9 +95,11 @@ def look(published: Settings, data: Data) -> Callable[..., AbstractContextManage
 
 
 # Not for the session: while Playwright is open its event loop runs in the test's own thread, where
-# Dagster's in-process runs of other modules then fail.
+# Dagster's in-process runs of other modules then fail. One profile for all tests of a module: what
+# the browser has loaded once it takes from its cache; and a profile with a folder opens a tab where
+# one without draws a whole window.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """Debian's Chromium. Without one the tests are skipped, and fail in CI."""
     found = shutil.which("chromium")
     if found is None:
@@ -108,9 +109,15 @@ def browser() -> Iterator[Browser]:
         pytest.skip(words)
     expect.set_options(timeout=10_000)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=found, args=FLAGS
+        )
+        yield context
+        context.close()
+
+
+# Seconds; a server looks that often whether it is to stop.
+STOPS_WITHIN = 0.02
 
 
 class Site:
@@ -121,7 +128,9 @@ class Site:
         app = create_app(settings, self.warehouse)
         self.server = make_server("127.0.0.1", 0, app.server, threaded=True)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self.server.serve_forever, args=(STOPS_WITHIN,), daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -235,15 +244,6 @@ class Visit:
 
 
 Open = Callable[..., Visit]
-
-
-# One for all tests of a module: what the browser has loaded once it takes from its cache.
-@pytest.fixture(scope="module")
-def window(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser's profile."""
-    context = browser.new_context()
-    yield context
-    context.close()
 
 
 @pytest.fixture

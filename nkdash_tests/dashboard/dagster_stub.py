@@ -62,7 +62,7 @@ def dagster() -> Iterator[DagsterStub]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     stub = DagsterStub(f"http://127.0.0.1:{server.server_port}/graphql")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield stub

@@ -155,6 +155,45 @@ def test_tables_sort_on_the_server_and_keep_it_in_the_url(visit: Open) -> None:
     assert "'=SUM(A1:A9)" in lines[1]
 
 
+def test_columns_stay_as_a_reader_put_them_until_they_are_put_back(visit: Open) -> None:
+    seen = visit()
+    page = seen.open("/sales?tab=products&sort=-items_sold")
+    column = page.locator('[role=columnheader][col-id="net_revenue"]')
+    reset = page.get_by_role("button", name="Reset columns")
+
+    def width() -> float:
+        box = column.bounding_box()
+        assert box
+        return box["width"]
+
+    first = width()
+    expect(reset).to_be_hidden()
+    edge = column.locator(".ag-header-cell-resize").bounding_box()
+    assert edge
+    x, y = edge["x"] + edge["width"] / 2, edge["y"] + edge["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=4)
+    page.mouse.up()
+    expect(reset).to_be_visible()
+    page.reload()
+    seen.settle()
+    expect(reset).to_be_visible()
+    assert width() == pytest.approx(first + 60, abs=1)
+    seen.go("/sales?tab=transactions")
+    expect(reset).to_be_hidden()
+    seen.go("/sales?tab=products&sort=-items_sold")
+    expect(reset).to_be_visible()
+    reset.press("Enter")
+    expect(reset).to_be_hidden()
+    expect(page.get_by_role("link", name="CSV")).to_be_focused()
+    assert width() == pytest.approx(first, abs=1)
+    expect(page).to_have_url(re.compile("sort=-items_sold"))
+    page.reload()
+    seen.settle()
+    assert width() == pytest.approx(first, abs=1)
+
+
 def test_names_from_odoo_are_text_and_never_markup(visit: Open) -> None:
     page = visit().open("/sales?tab=products")
     expect(page.get_by_text("Lip Tint <b>Velvet</b>")).to_be_visible()

@@ -95,12 +95,14 @@ class Till:
 def till(request: pytest.FixtureRequest) -> Iterator[Till]:
     """Receipts of a seed."""
     rows = receipts(request.param)
-    [firsts] = [table for table in derived_tables() if table.name == "customer_firsts"]
+    made = ("customer_firsts", "agg_customers_daily")
     with duckdb.connect() as connection:
         frame = pl.DataFrame(rows, infer_schema_length=None)
         connection.register("receipts", frame)
         connection.execute("CREATE TABLE fact_transactions AS FROM receipts")
-        connection.execute(f"CREATE TABLE customer_firsts AS {firsts.select}")
+        for table in derived_tables():
+            if table.name in made:
+                connection.execute(f"CREATE TABLE {table.name} AS {table.select}")
 
         def ask(query: Query) -> list[Row]:
             params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}

@@ -28,7 +28,7 @@ FROM (
         max(last_sold) AS last_sold
     FROM (
         SELECT h.company_id, h.product_id, h.quantity
-        FROM stock_on_hand({last}) AS h
+        FROM stock_on_hand({last}{only}) AS h
         WHERE {at_place}
         UNION ALL BY NAME
         SELECT l.company_id, h.product_id, h.reserved_quantity AS reserved
@@ -45,9 +45,7 @@ FROM (
             sum(s.items) AS sold_90,
             max(s.date) FILTER (s.items > 0) AS last_sold
         FROM {sales} AS s
-        WHERE s.date > {last} - 90 AND s.date <= {last} AND s.product_id IN (
-            SELECT product_id FROM dim_products WHERE storable
-        )
+        WHERE s.date > {last} - 90 AND s.date <= {last} AND s.product_id IN ({products})
         GROUP BY s.company_id, s.product_id
     ) AS found
     WHERE company_id = ANY($companies)
