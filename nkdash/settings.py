@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     )
     nkdash_warehouse_versions: int = Field(5, ge=2, description="published versions kept")
     nkdash_publish_memory: str | None = Field(
-        None, description="memory that publishing may take, e.g. 2GB; default: 80 % of what is there"
+        None, description="memory that publishing may take, e.g. 2GB; default: 80 % of all"
     )
 
     nkdash_brand_model: str = Field("x_product_brand", description="Odoo model of brands")

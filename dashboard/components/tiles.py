@@ -53,13 +53,16 @@ def _line(ctx: Context, kpi: Kpi, rows: Mapping[date, Row]) -> list[float | None
     """The sparkline's values, of rows by bucket; a loaded bucket without a row is a zero where
     figures add up.
     """
+    if all(row[kpi.name] is None for row in rows.values()):
+        # What is known for the end of a range only.
+        return []
     if not rows.keys() <= {bucket.first for bucket in ctx.buckets}:
         values = [row[kpi.name] for row in rows.values()]
     else:
         values = [
             rows[bucket.first][kpi.name]
             if bucket.first in rows
-            else (0 if loaded and kpi.additive and rows else None)
+            else (0 if loaded and kpi.additive else None)
             for bucket, loaded in ctx.buckets.items()
         ]
     return [None if value is None else float(value) for value in values]

@@ -19,6 +19,10 @@ class DagsterStub:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing was asked, and every answer is the recorded one."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = {
             "Standing": RECORDED["standing"],

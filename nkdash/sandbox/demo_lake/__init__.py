@@ -2,7 +2,8 @@
 
 No Odoo and no pipeline: what the datasets' facts are made of (their clean rows) is drawn stretch by
 stretch of days, the datasets' own ``fact`` makes the star tables of it, and ``write_days`` holds
-those to their contracts. Of orders, which have no fact, it is the raw rows. The same size, seed and last day give the same rows.
+those to their contracts. Orders have no fact: of them the raw rows are written. The same size, seed
+and last day give the same rows.
 """
 
 from collections.abc import Callable, Mapping

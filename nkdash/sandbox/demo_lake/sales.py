@@ -361,7 +361,6 @@ def raw_orders(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
     file is what says that a day of them is loaded.
     """
     names = pl.DataFrame({"store": range(chain.stores), "shop": chain.names}).lazy()
-    reference = pl.format("{}/{}", "shop", "id")
     return (
         _tendered(sold)
         .lazy()
@@ -369,8 +368,8 @@ def raw_orders(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
         .select(
             "id",
             date=on_date(),
-            name=reference,
-            pos_reference=reference,
+            name=pl.format("{}/{}", "shop", "id"),
+            pos_reference=pl.lit(None, pl.String),
             state=_state(chain),
             date_order=utc(local_time(), zone),
             company_id=pl.lit(c.COMPANY, pl.Int64),

@@ -15,9 +15,14 @@ FROM (
     ) AS h
     WHERE {at_place}{from_elsewhere}
     UNION ALL BY NAME
-    SELECT s.company_id, s.product_id, s.items AS sold
-    FROM {sales} AS s
-    WHERE s.date BETWEEN {first} AND {last} AND s.product_id IN ({products})
+    SELECT s.company_id, s.product_id, s.sold
+    FROM (
+        SELECT company_id, product_id, sum(items) AS sold
+        FROM {sales} AS s
+        WHERE date BETWEEN {first} AND {last}{of_chosen}
+        GROUP BY company_id, product_id
+    ) AS s
+    WHERE s.product_id IN ({products})
 ) AS found
 WHERE company_id = ANY($companies)
     AND (SELECT is_complete FROM nearest_snapshot({first} - 1))

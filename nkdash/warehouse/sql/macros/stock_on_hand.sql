@@ -1,8 +1,9 @@
--- stock_on_hand(day, products := NULL): what lay where when the local business day ended (for today: as far as it is
--- loaded). Storable products only, internal and transit locations, in product unit; no row is none.
--- The nearest snapshot from which all moves to that day are loaded, rolled by its moves, or the end of
--- a month rolled from the same snapshot where that is nearer; is_complete is false where there is no
--- such snapshot and the figures therefore cannot be trusted.
+-- stock_on_hand(day, products := NULL): what lay where when the local business day ended (for today: as
+-- far as it is loaded); of a list of products, or of all. Storable products only, internal and transit
+-- locations, in product unit; no row is none. The nearest snapshot from which all moves to that day
+-- are loaded, rolled by its moves, or the end of a month rolled from the same snapshot where that is
+-- nearer; is_complete is false where there is no such snapshot and the figures therefore cannot be
+-- trusted.
 --   date [local]: The day asked for
 --   company_id: Company of the location
 --   product_id: Product

@@ -8,6 +8,7 @@
 --   previous_second_date [local]: second_date as of previous_date
 --   revenue_tax_in [company currency, tax in]: net revenue, returns taken off
 --   net_tax_ex [company currency, tax out]: net revenue, returns taken off
+-- days: fact_transactions
 -- since: fact_transactions
 -- after: customer_firsts
 WITH bought AS (
