@@ -39,7 +39,7 @@ OPEN = frozenset(
 # Rows that belong to no store: nobody who may see some stores alone has any of them.
 STORELESS = frozenset({"fact_invoice_sales"})
 # Without a store, but made of a table that has one: made again, of his stores.
-REMADE = frozenset({"agg_sales_product_daily"})
+REMADE = frozenset({"agg_customers_daily", "agg_sales_product_daily"})
 COVERAGE = "data_coverage"
 PARTNERS = "dim_partners"
 # Odoo's users are staff, and customers who have a login to the shop's website.

@@ -337,10 +337,10 @@ def _product_rows(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[
         name = "source_product_daily" if filed else "source_product_daily_alone"
         return sql(f"sales/{name}").format(where=condition), params
     columns = dict.fromkeys(_line_column(name) for name in by)
-    filed = selection.has(*FILED) or any(column.startswith("p.") for column in columns)
+    joined = selection.has(*FILED) or any(column.startswith("p.") for column in columns)
     text = sql("sales/source_products").format(
         dimensions="".join(f"\n    {column}," for column in columns),
-        join=f"{sql('sales/filed')}\n" if filed else "",
+        join=f"{sql('sales/filed')}\n" if joined else "",
         where=condition,
         line_measures=sql("sales/line_measures"),
     )

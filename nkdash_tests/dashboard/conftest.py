@@ -29,6 +29,7 @@ from nkdash.kpis.model import TaxBasis
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 from nkdash_tests.dashboard.shop import Shop, make_shop, publish_shop
+from nkdash_tests.dashboard.sights import pages
 
 FLAGS = [
     "--no-sandbox",
@@ -84,12 +85,14 @@ def data(published: Settings) -> Iterator[Data]:
 
 @pytest.fixture
 def look(published: Settings, data: Data) -> Callable[..., AbstractContextManager[Context]]:
-    """Opens the context of a query string."""
+    """Opens the context of a query string, with the filters of the page at ``path``."""
+    known = {page.path: page.filters for page in pages()}
 
     def opened(
         search: str, path: str = "/", tax: TaxBasis = TaxBasis.IN
     ) -> AbstractContextManager[Context]:
-        return open_context(published, data, texts("en"), path, parse(search), tax)
+        state = parse(search)
+        return open_context(published, data, texts("en"), path, state, tax, known[path])
 
     return opened
 
