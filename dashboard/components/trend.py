@@ -92,12 +92,20 @@ def _point(
     if ctx.comparable and base is not None:
         ratio = fmt.signed_change(kpi.unit, fmt.change_of(kpi.unit, value, base))
         lines.append(ctx.t("trend.base", value=ctx.value(kpi, base), change=ratio))
-    short = ctx.t("months").split()[bucket.first.month - 1]
-    is_month = ctx.grain is Grain.MONTH
-    label = f"{short} {bucket.first.year}" if is_month else f"{bucket.first.day} {short}"
     return charts.Point(
-        label, "<br>".join(lines), ctx.href(ctx.state.with_(custom=bucket)), value, base
+        label(ctx, bucket),
+        "<br>".join(lines),
+        ctx.href(ctx.state.with_(custom=bucket)),
+        value,
+        base,
     )
+
+
+def label(ctx: Context, bucket: Period) -> str:
+    """A bucket as the axis names it."""
+    month = ctx.t("months").split()[bucket.first.month - 1]
+    is_month = ctx.grain is Grain.MONTH
+    return f"{month} {bucket.first.year}" if is_month else f"{bucket.first.day} {month}"
 
 
 def _value(

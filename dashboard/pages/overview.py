@@ -16,7 +16,6 @@ from dashboard.components.trust import trust
 from dashboard.context import Context
 from dashboard.sections import Page, Section
 from nkdash.kpis.model import Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
 
 SALES = (
@@ -44,9 +43,8 @@ RANKED = ("net_revenue",)
 
 def headline(ctx: Context) -> Any:
     """Trust strip, tiles, the trend of the chosen KPI, and that of profit beside it."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    sold = ctx.session.frame(trend(SALES, ctx.selection, grain))
-    earned = ctx.session.frame(trend(PROFIT, ctx.selection, grain))
+    sold = ctx.session.frame(trend(SALES, ctx.selection, ctx.grain))
+    earned = ctx.session.frame(trend(PROFIT, ctx.selection, ctx.grain))
     frame = sold.join(
         veiled(ctx, earned), on=("period", "bucket", "is_total"), how="left", nulls_equal=True
     )

@@ -23,7 +23,6 @@ from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
 
 OF_SALES = (
@@ -121,9 +120,8 @@ def _vendors(ctx: Context) -> Query:
 
 def headline(ctx: Context, product: Row) -> Any:
     """Who it is, its figures, and the trend of the chosen one."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    sold = ctx.session.frame(trend((*OF_SALES, *OF_RETURNS), ctx.selection, grain))
-    earned = veiled(ctx, ctx.session.frame(trend(OF_PROFIT, ctx.selection, grain)))
+    sold = ctx.session.frame(trend((*OF_SALES, *OF_RETURNS), ctx.selection, ctx.grain))
+    earned = veiled(ctx, ctx.session.frame(trend(OF_PROFIT, ctx.selection, ctx.grain)))
     parts = [earned]
     held = _seen(ctx, measure(OF_STOCK, ctx.selection))
     if held:
@@ -214,8 +212,7 @@ def costs(ctx: Context) -> Query:
 
 def prices(ctx: Context, product: Row) -> Any:
     """What it was sold for, what it cost, and from whom it comes."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    sold = ctx.session.frame(trend(OF_SALES, ctx.selection, grain))
+    sold = ctx.session.frame(trend(OF_SALES, ctx.selection, ctx.grain))
     events = _seen(ctx, costs(ctx)) or []
     listed = None if product["list_price"] is None else float(product["list_price"])
     steps = [(event["date"], float(event["cost"])) for event in events]

@@ -35,7 +35,6 @@ from dashboard.state import State
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Query, TaxBasis
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, measure_each, trend
 
 TRENDED = ("gross_profit", "gross_margin", "cogs", "costed_revenue", "cost_coverage")
@@ -49,8 +48,7 @@ PRODUCT_PAGE = "/product"
 
 def summary(ctx: Context) -> Any:
     """Coverage, tiles and the trend; what coverage does not carry is hidden."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(trend((*TRENDED, "uncosted_revenue"), ctx.selection, grain))
+    frame = ctx.session.frame(trend((*TRENDED, "uncosted_revenue"), ctx.selection, ctx.grain))
     if nothing_sold(frame):
         return empty_selection(ctx)
     covered = cost_coverage(ctx)

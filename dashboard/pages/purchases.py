@@ -20,7 +20,6 @@ from dashboard.state import State
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.purchases import FILTERS
 from nkdash.kpis.registry import kpi, measure, measure_each, trend
 
@@ -62,8 +61,7 @@ def billed(draw: Callable[[Context], Any]) -> Callable[[Context], Any]:
 
 def tiles_and_trend(ctx: Context, names: tuple[str, ...]) -> Any:
     """Tiles, the first the default of the trend below them."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(trend(names, ctx.selection, grain))
+    frame = ctx.session.frame(trend(names, ctx.selection, ctx.grain))
     chosen = ctx.state.metric if ctx.state.metric in names else names[0]
     return [
         missing(ctx),

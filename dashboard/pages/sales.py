@@ -22,7 +22,6 @@ from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, measure_each, trend
 from nkdash.kpis.sales import PRODUCT_FILTERS
 from nkdash.kpis.selection import ALL_FILTERS
@@ -165,8 +164,7 @@ TRANSACTIONS = Table(
 
 
 def _tiles_and_trend(ctx: Context, names: tuple[str, ...], default: str) -> Any:
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(trend(names, ctx.selection, grain))
+    frame = ctx.session.frame(trend(names, ctx.selection, ctx.grain))
     chosen = ctx.state.metric if ctx.state.metric in names else default
     return [
         tiles(ctx, names, frame, chosen),
