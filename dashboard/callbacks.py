@@ -9,10 +9,10 @@ from typing import Any
 
 import dash_ag_grid as dag
 import duckdb
-from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from flask import request
 
-from dashboard import tables
+from dashboard import html, tables
 from dashboard.access import Role, current_user, may_open
 from dashboard.audit import Audit
 from dashboard.components import filters, shell

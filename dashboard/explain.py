@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context
 from dashboard.sections import Page, all_tables

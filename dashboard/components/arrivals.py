@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from dash import dcc, html
+from dash import dcc
 
-from dashboard import charts
+from dashboard import charts, html
 from dashboard.components.parts import card
 from dashboard.components.trend import label
 from dashboard.context import Context

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes, explain_button, message
 from dashboard.context import Context
 from nkdash.kpis import format as fmt

@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from dash import dcc, html
+from dash import dcc
 
-from dashboard import charts
+from dashboard import charts, html
 from dashboard.components.parts import card
 from dashboard.context import Context
 from nkdash.kpis import format as fmt

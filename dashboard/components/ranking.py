@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes, change
 from dashboard.context import Context
 from nkdash.kpis import format as fmt

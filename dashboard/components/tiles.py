@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.charts import sparkline
 from dashboard.components.parts import attributes, change, explain_button
 from dashboard.context import Context

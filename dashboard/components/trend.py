@@ -6,9 +6,9 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from dash import dcc, html
+from dash import dcc
 
-from dashboard import charts
+from dashboard import charts, html
 from dashboard.components.parts import card, choice
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes
 from dashboard.components.tiles import totals
 from dashboard.context import Context

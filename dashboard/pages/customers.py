@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.arrivals import arrivals_card
 from dashboard.components.cohorts import MOST, cohort_table
 from dashboard.components.parts import (

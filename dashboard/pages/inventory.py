@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import card, choice, message, nothing_sold
 from dashboard.components.stock import breakdown, classes, facts, pareto_chart, to_do
 from dashboard.components.tiles import tiles

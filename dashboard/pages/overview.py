@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.coverage import enough, hidden_words, veiled
 from dashboard.components.parts import card, empty_selection, nothing_sold
 from dashboard.components.ranking import ranking, ranks

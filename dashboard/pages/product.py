@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.coverage import veiled
 from dashboard.components.lines import Cell, Row, lines_table, units
 from dashboard.components.parts import card, change, message, nothing_sold

@@ -4,8 +4,8 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.category_tree import category_card
 from dashboard.components.effects import effects_list, movers_list
 from dashboard.components.parts import card, empty_selection, message, nothing_sold

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.coverage import (
     cost_coverage,
     coverage_query,

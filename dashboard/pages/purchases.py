@@ -5,8 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.lines import Cell, Row, lines_table, product, units
 from dashboard.components.parts import card, change, message, nothing_sold
 from dashboard.components.ranking import ranking, ranks_each

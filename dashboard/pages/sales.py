@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.category_tree import category_card
 from dashboard.components.heat import heat_table
 from dashboard.components.lines import Cell, Row, lines_table, product, units
