@@ -200,6 +200,19 @@ def test_a_bucket_is_told_by_its_own_days(till: Till) -> None:
         assert {name: row[name] for name in NAMES} == expected
 
 
+@pytest.mark.parametrize("grain", [Grain.DAY, Grain.WEEK, Grain.MONTH])
+@pytest.mark.parametrize("names", [NAMES, ("repeat_rate",)], ids=["customers", "repeat_rate"])
+def test_days_of_customers_tell_what_their_receipts_tell(
+    till: Till, names: tuple[str, ...], grain: Grain
+) -> None:
+    # A filter that holds everything: it is answered from receipts.
+    everything: Mapping[str, Ids] = {"source": ("pos", "invoice")}
+    for comparison in (Comparison.PREVIOUS, Comparison.YEAR, Comparison.NONE):
+        of_days = till.ask(trend(names, selection({}, comparison), grain))
+        of_receipts = till.ask(trend(names, selection(everything, comparison), grain))
+        assert of_days == of_receipts
+
+
 def test_everybody_is_new_once_in_all_the_lake(till: Till) -> None:
     lake = Period(LAST - timedelta(days=700), LAST)
     asked = Selection(lake, None, (1, 2), {})
