@@ -1,5 +1,6 @@
 """A published warehouse, contexts on it, and, for the browser tests, a running app and Chromium."""
 
+import json
 import os
 import shutil
 import threading
@@ -24,6 +25,7 @@ from dashboard.app import create_app
 from dashboard.context import Context, open_context
 from dashboard.data.session import Cache, Data
 from dashboard.i18n import texts
+from dashboard.plain import plain
 from dashboard.state import parse
 from nkdash.kpis.model import TaxBasis
 from nkdash.settings import Settings
@@ -95,6 +97,11 @@ def look(published: Settings, data: Data) -> Callable[..., AbstractContextManage
         return open_context(published, data, texts("en"), path, state, tax, known[path])
 
     return opened
+
+
+def drawn(part: Any) -> str:
+    """What was drawn, as the JSON that the browser gets."""
+    return json.dumps(plain(part), ensure_ascii=False)
 
 
 # Not for the session: while Playwright is open its event loop runs in the test's own thread, where

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 import polars as pl
 import pytest
-from dash.development.base_component import Component
 
 from dashboard import tables
 from dashboard.context import Context, open_context
@@ -22,15 +20,11 @@ from dashboard.pages import product, products, sales
 from dashboard.state import parse
 from nkdash.kpis.registry import measure
 from nkdash.settings import Settings
+from nkdash_tests.dashboard.conftest import drawn
 from nkdash_tests.dashboard.shop import PRODUCTS, Shop
 
 Look = Callable[..., AbstractContextManager[Context]]
 RANGE = "range=2026-09-25..2026-11-22"
-
-
-def drawn(part: Any) -> str:
-    """A component as its JSON."""
-    return json.dumps(part, default=Component.to_plotly_json)
 
 
 def sold_of(shop: Shop, ctx: Context) -> pl.DataFrame:
