@@ -48,8 +48,11 @@ $(READY): pyproject.toml constraints.txt
 demo: setup ## Sandbox Odoo, 90 days of sales, dashboard and Dagster, all by themselves.
 	@exec $(BIN)/nkdash demo
 
+# One more than cores: many tests wait for processes that they started.
+WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) + 1 )))
+
 test: setup packages ## Run every test.
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Debian's programs that tests drive: package and what it brings. As root we can install them; their
 # tests skip, loudly, where they are missing, and fail in CI.

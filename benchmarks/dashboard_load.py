@@ -7,7 +7,8 @@ deleted at the end. The server is the real one (``python -m dashboard``, gunicor
 asked over HTTP as a browser asks; every question is another one, so that no answer comes out of a
 cache. Pages, tabs and tables are found, not named: new ones are measured by themselves.
 
-Parts: callbacks (1, 10 and 25 readers at once), sections (each by itself), grids, naive, threads
+Parts: callbacks (1, 10 and 25 questions in flight all the time), people (10 and 25 who look at a
+page before they change something), sections (each by itself), grids, naive, threads
 (wrong rows), csv, browser (bytes, filter to paint), starts (blank pages). Memory is that after all.
 """
 
@@ -15,6 +16,7 @@ import argparse
 import itertools
 import json
 import os
+import queue
 import random
 import re
 import signal
@@ -29,7 +31,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,9 @@ CHROMIUM += ["--disable-background-networking", "--disable-component-update", "-
 CORE = ("overview", "sales")
 """Pages with the short target; the others are the advanced ones."""
 NAIVE_SECONDS, NAIVE_ADVANCED = 20, 15
+LOOKING_SECONDS = 8.0
+"""How long a person looks at a page on average; a browser has four questions in flight at most."""
+BROWSER_CONNECTIONS = 4
 PAINT_QUIET_MS = 350
 _PAINT = """async ([search, quiet]) => {
     let last = performance.now();
@@ -230,6 +235,42 @@ def measure_callbacks(bench: Bench, port: int) -> None:
     seconds = [s for _, s in found]
     told("1 reader, advanced pages", seconds)
     bench.limit("advanced pages, callback p95", 300, percentile(seconds, 0.95), "ms")
+
+
+def measure_people(bench: Bench, port: int) -> None:
+    """10 and 25 people at once: each changes something, the browser asks for all sections of the
+    page, and they look at it for a while.
+    """
+    callbacks = callbacks_of(port)
+    everybody = bench.asker(10)
+
+    def person(number: int) -> list[tuple[Question, float]]:
+        questions = replace(everybody, draw=random.Random(number))
+        connections: queue.SimpleQueue[Http] = queue.SimpleQueue()
+        for _ in range(BROWSER_CONNECTIONS):
+            connections.put(Http(port))
+
+        def ask(asked: Question) -> tuple[Question, float]:
+            client = connections.get()
+            seconds = bench.ask(client, callbacks, asked)
+            connections.put(client)
+            return asked, seconds
+
+        found: list[tuple[Question, float]] = []
+        with ThreadPoolExecutor(BROWSER_CONNECTIONS) as browser:
+            for asked in itertools.islice(questions.changes(CORE), bench.rounds // 50):
+                time.sleep(questions.draw.expovariate(1 / LOOKING_SECONDS))
+                found += browser.map(ask, (q for q in asked if callbacks.knows(q)))
+        return found
+
+    for people, limit in ((10, 100), (25, 150)):
+        with ThreadPoolExecutor(people) as pool:
+            found = [one for each in pool.map(person, range(people)) for one in each]
+        core = [seconds for asked, seconds in found if asked.page in CORE]
+        others = [seconds for asked, seconds in found if asked.page not in CORE]
+        told(f"{people} people, {' and '.join(CORE)}", core)
+        told(f"{people} people, the other pages", others)
+        bench.limit(f"callback p95, {people} people", limit, percentile(core, 0.95), "ms")
 
 
 def measure_sections(bench: Bench, port: int) -> None:
@@ -479,6 +520,7 @@ def run(bench: Bench, options: argparse.Namespace) -> None:
         wait_for(port)
         for name, part in (
             ("callbacks", measure_callbacks),
+            ("people", measure_people),
             ("sections", measure_sections),
             ("grids", measure_grids),
             ("csv", measure_csv),
@@ -508,7 +550,7 @@ def run(bench: Bench, options: argparse.Namespace) -> None:
                 measure_starts(bench, browser, options.starts)
 
 
-SERVED = ("callbacks", "sections", "grids", "csv", "browser")
+SERVED = ("callbacks", "people", "sections", "grids", "csv", "browser")
 PARTS = (*SERVED, "naive", "threads", "starts")
 
 

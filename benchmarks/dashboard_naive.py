@@ -64,12 +64,12 @@ class Views:
             run(macro)
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor of one's own."""
+    def reading(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+        """A cursor of one's own, on the one version that there is."""
         cursor = self._connection.cursor()
         self._running = cursor
         try:
-            yield cursor
+            yield cursor, 1
         finally:
             self._running = None
             cursor.close()

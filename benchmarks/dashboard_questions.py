@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -74,6 +74,17 @@ class Asker:
         """Questions to every section in turn, for ever."""
         for page, tab, name in itertools.cycle([*self.sections()]):
             yield Question(page.name, name, page.path, self.search(page, tab))
+
+    def changes(self, often: Collection[str]) -> Iterator[list[Question]]:
+        """What a browser asks at once when a reader changes something: every section of a tab.
+        Half of it is on the pages that are seen ``often``.
+        """
+        tabs = [(page, tab) for page in self.pages for tab, found in page.tabs.items() if found]
+        usual = [place for place in tabs if place[0].name in often]
+        while True:
+            page, tab = self.draw.choice(self.draw.choice((usual, tabs)))
+            search = self.search(page, tab)
+            yield [Question(page.name, s.name, page.path, search) for s in page.tabs[tab]]
 
     def grid_questions(self) -> Iterator[Question]:
         """Blocks of every table by every column, somewhere in its first thousand rows."""
@@ -149,14 +160,23 @@ class Http:
 
     def post(self, body: bytes) -> tuple[int, bytes]:
         """See Client."""
-        self._connection.request("POST", "/_dash-update-component", body, HEADERS)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        return self._answer("POST", "/_dash-update-component", body, HEADERS)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body of a path."""
-        self._connection.request("GET", path, headers=dict(headers or {}))
-        answer = self._connection.getresponse()
+        return self._answer("GET", path, None, headers or {})
+
+    def _answer(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        try:
+            self._connection.request(method, path, body, dict(headers))
+            answer = self._connection.getresponse()
+        except ConnectionError:
+            # The server hangs up on who is silent for some seconds; browsers just call again.
+            self._connection.close()
+            self._connection.request(method, path, body, dict(headers))
+            answer = self._connection.getresponse()
         return answer.status, answer.read()
 
 

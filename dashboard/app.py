@@ -1,6 +1,7 @@
 """The Dash app: the page's frame, what it serves, and how it is put together."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,11 @@ from dashboard.store import Store
 from nkdash.catalog import load_catalog
 from nkdash.discovery import offers
 from nkdash.settings import Settings
-from nkdash.warehouse import WarehouseError
+from nkdash.warehouse import NoWarehouseError, WarehouseError
 
 __all__ = ["create_app"]
+
+log = logging.getLogger(__name__)
 
 YEAR = 365 * 24 * 3600
 # Twice what the app has: one file can be asked for by many paths (./, any fingerprint).
@@ -212,13 +215,26 @@ def _version(data: Data) -> int | None:
 
 
 def _add_health(server: Flask, data: Data) -> None:
+    logged = ""
+
     @server.get("/healthz")
     def healthz() -> Response:
-        """The process lives; the version of the warehouse, or in words why there is none."""
+        """The process lives; the version of the warehouse, and whether it is ok. Anybody may ask:
+        why it is not, which names paths, goes to the log, once.
+        """
+        nonlocal logged
+        why, said = "", "ok"
+        version = None
         try:
-            return jsonify(version=data.version(), warehouse="ok")
+            version = data.version()
+        except NoWarehouseError as error:
+            why, said = str(error), "no warehouse"
         except WarehouseError as error:
-            return jsonify(version=None, warehouse=str(error))
+            why, said = str(error), "broken"
+        if why and why != logged:
+            log.warning("warehouse: %s", why)
+        logged = why
+        return jsonify(version=version, warehouse=said)
 
 
 def warm_up(app: Dash, paths: Sequence[str] = ("/", "/_dash-layout", "/_dash-dependencies")) -> int:

@@ -9,10 +9,10 @@ from typing import Any
 
 import dash_ag_grid as dag
 import duckdb
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from flask import request
 
-from dashboard import tables
+from dashboard import html, tables
 from dashboard.access import Role, current_user, may_open
 from dashboard.audit import Audit
 from dashboard.components import filters, shell
@@ -436,6 +436,13 @@ def _table(app: Dash, server: Server) -> None:
                     ),
                     html.Div(
                         [
+                            html.Button(
+                                c.t("table.columns"),
+                                type="button",
+                                className="button reset-columns",
+                                title=c.t("table.columns.words"),
+                                **attributes(data_action="columns"),
+                            ),
                             html.A(
                                 [icon("download"), "CSV"],
                                 href=f"/export/{table.name}.csv{c.state.search}",
@@ -556,7 +563,12 @@ def _browser(app: Dash) -> None:
     own("followUrl", Input("url", "search"), Input("version", "data"))
     own("followGrid", Input("grid", "getRowsRequest"), prevent_initial_call=True)
     own("picked", Input("grid", "selectedRows"), prevent_initial_call=True)
-    own("columns", Input({"type": "grid-frame", "table": ALL}, "id"))
+    # With an output, though it sets nothing: without one Dash does not call it for a new table.
+    own(
+        "columns",
+        Output({"type": "grid-frame", "table": MATCH}, "data-columns"),
+        Input({"type": "grid-frame", "table": MATCH}, "id"),
+    )
     own("title", Input("view", "data"), State("titles", "data"))
     own("showTab", Input("tabs", "children"))
     own("showTab", Input("nav", "children"))

@@ -26,8 +26,12 @@ class Point:
     base: float | None
 
 
-def trend(points: Sequence[Point], write: Callable[[float], str], compared: bool) -> Figure:
-    """A line (few points: bars) of ``value``, with ``base`` behind it in grey."""
+def trend(
+    points: Sequence[Point], write: Callable[[float], str], compared: bool, least: float
+) -> Figure:
+    """A line (few points: bars) of ``value``, with ``base`` behind it in grey. ``least`` is the
+    least difference that ``write`` tells apart: ticks lie no closer.
+    """
     positions = list(range(len(points)))
     values = [p.value for p in points]
     bases = [p.base for p in points] if compared else []
@@ -58,7 +62,7 @@ def trend(points: Sequence[Point], write: Callable[[float], str], compared: bool
         if compared:
             grey = {"color": "token:faint", "width": 1.25, "dash": "dot"}
             data.insert(0, {**behind, **line, "line": grey})
-    low, high, ticks = _range([*values, *bases])
+    low, high, ticks = _range([*values, *bases], least)
     step = max(1, -(-len(points) // TICKS))
     shown = positions[:: step if len(points) > TICKS else 1]
     return {
@@ -82,11 +86,11 @@ def trend(points: Sequence[Point], write: Callable[[float], str], compared: bool
     }
 
 
-def _range(values: Values) -> tuple[float, float, list[float]]:
+def _range(values: Values, least: float) -> tuple[float, float, list[float]]:
     """Lowest and highest of the axis, and its ticks; a little air above the highest value."""
     known = [v for v in values if v is not None]
     low, high = min([0.0, *known]), max([0.0, *known])
-    ticks = nice_ticks(low, high)
+    ticks = nice_ticks(low, high, least)
     air = (high - low) * 0.06 or 1.0
     return low - air if low < 0 else 0.0, high + air, [t for t in ticks if low <= t <= high + air]
 
@@ -140,16 +144,18 @@ def pareto(
     }
 
 
-def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round numbers (1, 2, 2.5 or 5 times a power of ten) from ``low`` or below to ``high`` or
-    above; ``low`` <= 0 <= ``high``.
+def nice_ticks(low: float, high: float, least: float = 0.0, about: int = 4) -> list[float]:
+    """Round numbers (1, 2, 2.5 or 5 times a power of ten, and of ``least``) from ``low`` or below
+    to ``high`` or above; ``low`` <= 0 <= ``high``.
     """
     span = high - low
     if span < 1e-9:
         return [0.0, 1.0]
-    rough = span / about
-    power = 10.0 ** floor(log10(rough))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
+    rough = max(span / about, least)
+    power = 10.0 ** floor(log10(rough) + 1e-9)
+    # 2.5 is no tick where only whole numbers are told apart.
+    factors = (1, 2, 5, 10) if power < 10 * least * 0.999 else (1, 2, 2.5, 5, 10)
+    step = next(m * power for m in factors if m * power >= rough * 0.999)
     first, last = floor(low / step + 1e-9), -floor(-high / step + 1e-9)
     return [round(n * step, 10) for n in range(int(first), int(last) + 1)]
 

@@ -1,6 +1,6 @@
 """What a section needs to draw itself: the state, resolved against one version of the warehouse."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -16,7 +16,7 @@ from nkdash.clock import days_between, today
 from nkdash.kpis import format as fmt
 from nkdash.kpis.format import Currency
 from nkdash.kpis.model import Kpi, TaxBasis, Unit
-from nkdash.kpis.periods import Period
+from nkdash.kpis.periods import Grain, Period, buckets, trend_grain
 from nkdash.kpis.selection import ALL_FILTERS, Ids, Selection
 from nkdash.settings import Settings
 
@@ -92,6 +92,20 @@ class Context:
         companies, _ = self.names.reach(self.state.company)
         one = self.state.category[0] if len(self.state.category) == 1 else None
         return Selection(self.period, self.base, companies, filters, self.tax, one)
+
+    @cached_property
+    def grain(self) -> Grain:
+        """How trends are cut."""
+        return trend_grain(self.state.grain, self.period)
+
+    @cached_property
+    def buckets(self) -> Mapping[Period, bool]:
+        """The buckets of a trend in order, each with whether any day of it is loaded."""
+        loaded = self.coverage.loaded
+        return {
+            bucket: not loaded.isdisjoint(days_between(bucket.first, bucket.last))
+            for bucket in buckets(self.period, self.grain)
+        }
 
     @cached_property
     def coverage(self) -> Coverage:

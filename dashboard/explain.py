@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context
 from dashboard.sections import Page, all_tables
 from nkdash.kpis.model import Good, Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import family_of, kpi, measure, trend
 
 GOOD = {Good.UP: "good.up", Good.DOWN: "good.down", Good.NEITHER: "good.neither"}
@@ -59,7 +57,7 @@ def _definition(ctx: Context, name: str) -> list[Any]:
 def _measured(ctx: Context, name: str) -> Query:
     if family_of(name).trend is None:
         return measure((name,), ctx.selection)
-    return trend((name,), ctx.selection, trend_grain(ctx.state.grain, ctx.period))
+    return trend((name,), ctx.selection, ctx.grain)
 
 
 def _card(ctx: Context, pages: Sequence[Page], what: str) -> tuple[Query, str]:

@@ -102,8 +102,8 @@ def add_export(
                     sheet(ctx, table),
                     frames,
                 )
-            except BusyError:
-                return _said(ctx.t("export.busy"), 429)
+            except BusyError as error:
+                return _said(ctx.t("export.yours" if error.own else "export.busy"), 429)
             except OSError as error:
                 return _said(ctx.t("export.no_room", why=error.strerror), 507)
             return jsonify(job=job, rows=total), 202

@@ -19,18 +19,25 @@ from typing import Any, Literal
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 
 from dashboard import workbook
 
 KEPT_SECONDS = 3600
 MOST_RUNNING = 2
+# Of one reader: one is made at a time, and the last three are kept.
+KEPT_OF_ONE = 3
 _JOB = "job.json"
 _FAILED = "failed.txt"
 _PID = "pid"
 
 
 class BusyError(Exception):
-    """As many exports are being made as one machine should."""
+    """As many exports are being made as one machine should, or (``own``) as one reader may."""
+
+    def __init__(self, own: bool) -> None:
+        self.own = own
+        super().__init__("an export of this reader" if own else "other exports")
 
 
 class NoJobError(Exception):
@@ -62,18 +69,19 @@ class Jobs:
         frames: Iterable[pl.DataFrame],
     ) -> str:
         """Begin one; its name. The rows are read before this returns. Raises BusyError, OSError."""
-        self._tidy()
-        if sum(p.state == "running" for p in self._all()) >= MOST_RUNNING:
-            raise BusyError
         name = secrets.token_urlsafe(24)
         folder = self._root / name
-        folder.mkdir(mode=0o700, parents=True)
         try:
-            _write(folder / _PID, str(os.getpid()))
-            said = {"user": user, "file": file, "rows": total}
-            workbook.tell(folder, 0)
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Of two that are asked for at once the second must see the first.
+            with FileLock(self._root.with_name(f"{self._root.name}.lock")):
+                self._make_room(user)
+                folder.mkdir(mode=0o700)
+                _write(folder / _PID, str(os.getpid()))
+                workbook.tell(folder, 0)
+                said = {"user": user, "file": file, "rows": total}
+                _write(folder / _JOB, json.dumps(said))
             workbook.prepare(folder, sheet)
-            _write(folder / _JOB, json.dumps(said))
             _keep(folder / workbook.ROWS, frames)
             child = subprocess.Popen(  # noqa: S603 - our own program on our own folder
                 [sys.executable, "-m", "dashboard.workbook", str(folder)],
@@ -108,13 +116,20 @@ class Jobs:
             raise NoJobError
         return folder
 
-    def _all(self) -> list[Progress]:
-        return [_progress(job.parent) for job in self._root.glob(f"*/{_JOB}")]
-
-    def _tidy(self) -> None:
+    def _make_room(self, user: str) -> None:
+        """Remove what is old, or more than one reader keeps. Raises BusyError."""
         for folder in self._root.glob("*"):
             if folder.stat().st_mtime < time.time() - KEPT_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
+        jobs = [told.parent for told in self._root.glob(f"*/{_JOB}")]
+        running = {job for job in jobs if _progress(job).state == "running"}
+        mine = {job for job in jobs if _said(job)["user"] == user}
+        if running & mine:
+            raise BusyError(own=True)
+        if len(running) >= MOST_RUNNING:
+            raise BusyError(own=False)
+        for folder in sorted(mine, key=lambda job: job.stat().st_mtime)[: 1 - KEPT_OF_ONE]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _said(folder: Path) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.parts import attributes, icon
 from dashboard.context import Context
 from dashboard.odoo import record_url

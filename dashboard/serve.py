@@ -15,7 +15,7 @@ from nkdash.warehouse import Warehouse
 WORKERS = 2
 THREADS = 8
 # Of each worker for the warehouse; beside it Python and the answers that are kept.
-MEMORY_MB = 384
+MEMORY_MB = 256
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]

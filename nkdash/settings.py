@@ -6,6 +6,7 @@ as a file.
 """
 
 import os
+import re
 from datetime import UTC, date, datetime, time
 from ipaddress import ip_network
 from pathlib import Path
@@ -101,6 +102,9 @@ class Settings(BaseSettings):
         2, ge=1, le=20, description="runs for missing days that are under way at once"
     )
     nkdash_warehouse_versions: int = Field(5, ge=2, description="published versions kept")
+    nkdash_publish_memory: str | None = Field(
+        None, description="memory that publishing may take, e.g. 2GB; default: 80 % of all"
+    )
 
     nkdash_brand_model: str = Field("x_product_brand", description="Odoo model of brands")
     nkdash_brand_field: str = Field("x_studio_brand_id", description="brand on product.product")
@@ -233,6 +237,15 @@ class Settings(BaseSettings):
                 "give the bare host name, e.g. erp.example.com; "
                 "the scheme goes into ODOO_PROTOCOL, the port into ODOO_PORT"
             )
+        return value
+
+    @field_validator("nkdash_publish_memory")
+    @classmethod
+    def _memory(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not re.fullmatch(r"[1-9]\d{0,5} ?[MGT]i?B", value, re.IGNORECASE):
+            raise ValueError(f"{value!r} is no amount of memory; write it like 2GB or 1500MB")
         return value
 
     @field_validator("odoo_ca_file")

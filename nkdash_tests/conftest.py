@@ -8,7 +8,7 @@ import pytest
 
 RECORDS = Path(__file__).parent / "data" / "17" / "records"
 # They take longest: begun last, they would keep one worker busy when the others are done.
-FIRST = ("simulation", "deploy", "cli", "backup", "importer")
+FIRST = ("simulation", "deploy", "cli", "backup", "importer", "scaling", "warehouse", "dashboard")
 LIVE = {name: value for name, value in os.environ.items() if name.startswith("ODOO_")}
 
 

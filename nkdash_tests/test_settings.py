@@ -77,6 +77,17 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(
     assert connection.port == 443
 
 
+def test_memory_is_an_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().nkdash_publish_memory is None
+    for amount in ("2GB", "1500 MB", "3GiB"):
+        monkeypatch.setenv("NKDASH_PUBLISH_MEMORY", amount)
+        assert load_settings().nkdash_publish_memory == amount
+    for wrong in ("2", "80%", "0GB", "2GB'; SET x"):
+        monkeypatch.setenv("NKDASH_PUBLISH_MEMORY", wrong)
+        with pytest.raises(SettingsError, match="write it like 2GB"):
+            load_settings()
+
+
 def test_the_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     put(monkeypatch, **ODOO)
     settings = load_settings()

@@ -2,6 +2,8 @@
 // What it is sorted by is in the URL.
 (function () {
   "use strict";
+  // How the table on the page came from the server.
+  let first = [];
   const key = (table) => `nkdash-columns-${table}`;
 
   function kept(table) {
@@ -15,16 +17,23 @@
   function keep(table, grid) {
     const state = grid.getColumnState().map(({ colId, width }) => ({ colId, width }));
     localStorage.setItem(key(table), JSON.stringify(state));
+    tell(true);
   }
 
-  async function follow(frames) {
-    const table = frames[0]?.table;
-    if (!table) return;
+  // Whether there is anything to put back: CSS shows the button then.
+  function tell(changed) {
+    document.querySelector(".grid-frame")?.toggleAttribute("data-changed", changed);
+  }
+
+  async function follow(table) {
     const grid = await window.dash_ag_grid.getApiAsync("grid");
     const state = kept(table);
-    const known = new Set(grid.getColumns().map((column) => column.getColId()));
+    first = grid.getColumnState().map(({ colId, width, flex }) => ({ colId, width, flex }));
+    const known = new Set(first.map((column) => column.colId));
     // Columns that came or went since: the kept order would hide what is new.
-    if (state && state.length === known.size && state.every((c) => known.has(c.colId))) {
+    const fits = state?.length === known.size && state.every((c) => known.has(c.colId));
+    tell(fits);
+    if (fits) {
       const flexible = state.map((c) => ({ ...c, flex: null }));
       grid.applyColumnState({ state: flexible, applyOrder: true });
     }
@@ -36,19 +45,27 @@
     grid.addEventListener("columnMoved", changed);
   }
 
-  function reset() {
+  function reset(button) {
     const table = document.querySelector(".grid-frame")?.id;
     if (!table) return;
     localStorage.removeItem(key(JSON.parse(table).table));
-    window.dash_ag_grid.getApi("grid").resetColumnState();
+    // Not resetColumnState, which would put the sort back too.
+    window.dash_ag_grid.getApi("grid").applyColumnState({ state: first, applyOrder: true });
+    // The button goes: whoever pressed it by keyboard stays where it was.
+    button.nextElementSibling.focus();
+    tell(false);
   }
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-action='columns']")) reset();
+    const button = event.target.closest("[data-action='columns']");
+    if (button) reset(button);
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside);
   window.dash_clientside.nkdash = Object.assign({}, window.dash_clientside.nkdash, {
-    columns: (frames) => void follow(frames),
+    columns: (frame) => {
+      void follow(frame.table);
+      return window.dash_clientside.no_update;
+    },
   });
 })();

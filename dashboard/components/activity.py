@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import html
 
+from dashboard import html
 from dashboard.components import runs
 from dashboard.components.wording import Wording
 from dashboard.store import EXPORT, LOGIN, LOGIN_FAILED, LOGOUT, USER, VIEW, Entry

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from dash import dcc, html
+from dash import dcc
 
-from dashboard import charts
+from dashboard import charts, html
 from dashboard.components.parts import card
+from dashboard.components.trend import label
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
-from nkdash.kpis.periods import Grain, Period, buckets, trend_grain
+from nkdash.kpis.periods import Period
 from nkdash.kpis.registry import kpi
 
 PARTS = (("returning_customers", "token:line-strong"), ("new_customers", "token:accent"))
@@ -23,13 +24,12 @@ def arrivals_card(ctx: Context, frame: pl.DataFrame) -> html.Section:
         html.Span([html.Span(className=f"key {name}"), ctx.t(f"kpi.{name}.title")])
         for name, _ in reversed(PARTS)
     ]
-    grain = trend_grain(ctx.state.grain, ctx.period)
     return card(
         ctx,
-        ctx.t(f"customers.arrivals.{grain}"),
+        ctx.t(f"customers.arrivals.{ctx.grain}"),
         dcc.Graph(
             id={"type": "graph", "name": "arrivals"},
-            figure=figure(ctx, frame, grain),
+            figure=figure(ctx, frame),
             config={"displayModeBar": False},
             responsive=True,
             className="chart",
@@ -40,16 +40,16 @@ def arrivals_card(ctx: Context, frame: pl.DataFrame) -> html.Section:
     )
 
 
-def figure(ctx: Context, frame: pl.DataFrame, grain: Grain) -> charts.Figure:
+def figure(ctx: Context, frame: pl.DataFrame) -> charts.Figure:
     """Stacked bars; a day that is not loaded has none."""
     rows = frame.filter(~pl.col("is_total") & (pl.col("period") == "now")).to_dicts()
     by_bucket = {row["bucket"]: row for row in rows}
-    shown = buckets(ctx.period, grain)
+    shown = [*ctx.buckets]
     values = {
         name: [int(by_bucket.get(b.first, {}).get(name) or 0) for b in shown] for name, _ in PARTS
     }
     highest = max(map(sum, zip(*values.values(), strict=True)), default=0)
-    ticks = [tick for tick in charts.nice_ticks(0, highest) if tick == int(tick)]
+    ticks = charts.nice_ticks(0, highest, least=1)
     positions = list(range(len(shown)))
     step = max(1, -(-len(shown) // charts.TICKS))
     shared: dict[str, Any] = {
@@ -72,7 +72,7 @@ def figure(ctx: Context, frame: pl.DataFrame, grain: Grain) -> charts.Figure:
             "xaxis": {
                 "tickmode": "array",
                 "tickvals": positions[::step],
-                "ticktext": [_label(ctx, shown[i], grain) for i in positions[::step]],
+                "ticktext": [label(ctx, shown[i]) for i in positions[::step]],
                 "range": [-0.5, len(shown) - 0.5],
             },
             "yaxis": {
@@ -87,14 +87,8 @@ def figure(ctx: Context, frame: pl.DataFrame, grain: Grain) -> charts.Figure:
 
 def _hover(ctx: Context, bucket: Period, row: Mapping[str, Any]) -> str:
     lines = [f"<b>{ctx.days(bucket)}</b>"]
-    if not any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded):
+    if not ctx.buckets[bucket]:
         return "<br>".join([*lines, ctx.t("trend.not_loaded")])
     for name, _ in reversed(PARTS):
         lines.append(f"{ctx.t(f'kpi.{name}.title')} {ctx.value(kpi(name), row.get(name) or 0)}")
     return "<br>".join(lines)
-
-
-def _label(ctx: Context, bucket: Period, grain: Grain) -> str:
-    month = ctx.t("months").split()[bucket.first.month - 1]
-    year = bucket.first.year
-    return f"{month} {year}" if grain is Grain.MONTH else f"{bucket.first.day} {month}"

@@ -1,7 +1,6 @@
 """One level of the category tree as a ranked list: a click goes a level down, the path above up."""
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.parts import attributes, card
 from dashboard.components.ranking import Ranks, ranking
 from dashboard.components.treemap import areas

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes, explain_button, message
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
@@ -53,7 +53,7 @@ def cost_coverage(ctx: Context) -> CostCoverage:
     return CostCoverage(share, {s: costed[s] for s in SOURCES if costed.get(s)}, uncosted)
 
 
-def enough(ctx: Context, share: float | None) -> bool:
+def enough(ctx: Context, share: fmt.Number | None) -> bool:
     """Margins on this coverage may be shown: it is enough, or the reader asked for them.
 
     Without revenue (None) there is nothing to cover: goods given away have their cost.
@@ -139,7 +139,7 @@ def _choice(ctx: Context, share: float | None) -> html.A | None:
     return html.A(ctx.t("cover.hide"), href=ctx.href(ctx.state.with_(uncovered=False)))
 
 
-def hidden_words(ctx: Context, share: float | None) -> html.Div:
+def hidden_words(ctx: Context, share: fmt.Number | None) -> html.Div:
     """Says that margins are hidden and why, with the link that shows them anyway."""
     return message(
         ctx.t("cover.hidden"),

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.parts import attributes, icon
 from dashboard.components.wording import Wording
 from dashboard.days import WORRIES, Calendar, Expected, Row, Stand, month, quarter, stretches

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.parts import attributes, change, change_class, explain_button
 from dashboard.context import Context
 from dashboard.links import product_href

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes, icon
 from dashboard.context import Context
 from dashboard.data.dimensions import Dimensions

@@ -1,8 +1,8 @@
 """Weekday by hour as a real table, shaded by value."""
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes
 from dashboard.context import Context
 from nkdash.kpis import format as fmt

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.coverage import enough
 from dashboard.components.parts import attributes, change
 from dashboard.components.ranking import TOP

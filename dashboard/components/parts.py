@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.context import Context
 from dashboard.i18n import Texts
 from nkdash.kpis import format as fmt

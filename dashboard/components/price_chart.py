@@ -5,13 +5,13 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from dash import dcc, html
+from dash import dcc
 
-from dashboard import charts
+from dashboard import charts, html
 from dashboard.components.parts import card
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
-from nkdash.kpis.periods import Period, buckets, trend_grain
+from nkdash.kpis.periods import Period
 
 PRICE = "average_selling_price"
 Costs = Sequence[tuple[date, float]]
@@ -22,7 +22,7 @@ def price_card(
     ctx: Context, sold: pl.DataFrame, costs: Costs, list_price: float | None
 ) -> html.Section:
     """From a trend with the average selling price, cost events and today's list price."""
-    cut = buckets(ctx.period, trend_grain(ctx.state.grain, ctx.period))
+    cut = [*ctx.buckets]
     known = {
         row["bucket"]: row[PRICE]
         for row in sold.filter((pl.col("period") == "now") & ~pl.col("is_total")).to_dicts()

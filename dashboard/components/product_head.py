@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.parts import attributes
 from dashboard.context import Context
 from dashboard.links import odoo_link

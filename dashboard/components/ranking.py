@@ -1,11 +1,11 @@
 """Ranked bar lists: label, value, change and a thin bar; a click filters by the row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes, change
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
@@ -28,9 +28,16 @@ def ranks(frame: pl.DataFrame, by: str, column: str) -> Ranks:
     return Ranks(_by_id(frame, "now", by, column), _by_id(frame, "base", by, column))
 
 
+def ranks_each(frame: pl.DataFrame, kinds: Sequence[str], column: str) -> dict[str, Ranks]:
+    """By kind, from a measure of several dimensions: columns period, kind, id and ``column``."""
+    return {kind: ranks(frame.filter(pl.col("kind") == kind), "id", column) for kind in kinds}
+
+
 def _by_id(frame: pl.DataFrame, period: str, by: str, column: str) -> dict[int | None, float]:
-    rows = frame.filter(pl.col("period") == period).select(by, column).iter_rows()
-    return {key: float(value) for key, value in rows if value is not None}
+    known = (pl.col("period") == period) & pl.col(column).is_not_null()
+    # Cast as a whole: of ten thousand products each amount would be a Decimal first.
+    rows = frame.filter(known).select(by, pl.col(column).cast(pl.Float64))
+    return dict(rows.iter_rows())
 
 
 def ranking(

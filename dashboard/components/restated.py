@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.runs import listing
 from dashboard.components.wording import Wording
 from nkdash.kpis import format as fmt

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.parts import attributes
 from dashboard.components.wording import Wording
 from dashboard.orchestrator import Run, Status

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes
 from dashboard.context import Context
 from nkdash.kpis import format as fmt

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import dcc
 
-from dashboard import tokens
+from dashboard import html, tokens
 from dashboard.access import ACCOUNT_PATH
 from dashboard.components import filters
 from dashboard.components.parts import attributes, icon

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from dash import dcc, html
+from dash import dcc
 
-from dashboard import charts
+from dashboard import charts, html
 from dashboard.components.parts import attributes
 from dashboard.context import Context
 from nkdash.kpis import format as fmt

@@ -1,16 +1,16 @@
 """KPI tiles: the number, its change against the base, a sparkline."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.charts import sparkline
 from dashboard.components.parts import attributes, change, explain_button
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Basis, Kpi, Unit
-from nkdash.kpis.periods import buckets, trend_grain
 from nkdash.kpis.registry import family_of
 from nkdash.kpis.registry import kpi as kpi_of
 
@@ -28,6 +28,11 @@ def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str |
     chart; nor can it be one of what is known for the end of a range only.
     """
     now, base = totals(frame)
+    line = {
+        row["bucket"]: row
+        for row in frame.to_dicts()
+        if row["period"] == "now" and not row["is_total"]
+    }
     return html.Div(
         [
             _tile(
@@ -35,7 +40,7 @@ def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str |
                 kpi_of(name),
                 _known_zero(kpi_of(name), now),
                 base.get(name) if ctx.comparable else None,
-                _line(ctx, kpi_of(name), frame),
+                _line(ctx, kpi_of(name), line),
                 None if chosen is None else name == chosen,
             )
             for name in names
@@ -44,20 +49,23 @@ def tiles(ctx: Context, names: Sequence[str], frame: pl.DataFrame, chosen: str |
     )
 
 
-def _line(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> list[float | None]:
-    """The sparkline's values; a loaded bucket without a row is a zero where figures add up."""
-    rows = frame.filter(~pl.col("is_total") & (pl.col("period") == "now"))
-    found = dict(rows.select("bucket", kpi.name).iter_rows())
-    cut = buckets(ctx.period, trend_grain(ctx.state.grain, ctx.period))
-    if not found.keys() <= {bucket.first for bucket in cut}:
-        return [None if v is None else float(v) for v in found.values()]
-    values: list[float | None] = []
-    for bucket in cut:
-        loaded = any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded)
-        empty = 0.0 if loaded and kpi.additive and found else None
-        value = found.get(bucket.first, empty)
-        values.append(None if value is None else float(value))
-    return values
+def _line(ctx: Context, kpi: Kpi, rows: Mapping[date, Row]) -> list[float | None]:
+    """The sparkline's values, of rows by bucket; a loaded bucket without a row is a zero where
+    figures add up.
+    """
+    if all(row[kpi.name] is None for row in rows.values()):
+        # What is known for the end of a range only.
+        return []
+    if not rows.keys() <= {bucket.first for bucket in ctx.buckets}:
+        values = [row[kpi.name] for row in rows.values()]
+    else:
+        values = [
+            rows[bucket.first][kpi.name]
+            if bucket.first in rows
+            else (0 if loaded and kpi.additive else None)
+            for bucket, loaded in ctx.buckets.items()
+        ]
+    return [None if value is None else float(value) for value in values]
 
 
 def _known_zero(kpi: Kpi, now: Row) -> fmt.Number | None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import squarify
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes, change_class
 from dashboard.components.ranking import Ranks
 from dashboard.context import Context

@@ -6,23 +6,27 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from dash import dcc, html
+from dash import dcc
 
-from dashboard import charts
+from dashboard import charts, html
 from dashboard.components.parts import card, choice
 from dashboard.components.tiles import tax_words
 from dashboard.context import Context
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Kpi
-from nkdash.kpis.periods import Grain, Period, buckets, trend_grain
+from nkdash.kpis.periods import Grain, Period
 
 
 def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame, *, wide: bool = True) -> html.Section:
     """The card of ``kpi`` from a trend frame; a day that is not loaded is a gap, not a zero."""
     title = ctx.t(f"kpi.{kpi.name}.title")
     drawn = points(ctx, kpi, frame)
-    figure = charts.trend(drawn, lambda value: _axis(ctx, kpi, value), compared=ctx.comparable)
-    grain = trend_grain(ctx.state.grain, ctx.period)
+    figure = charts.trend(
+        drawn,
+        lambda value: _axis(ctx, kpi, value),
+        compared=ctx.comparable,
+        least=fmt.least(kpi.unit, ctx.currency),
+    )
     graph = dcc.Graph(
         id={"type": "graph", "name": kpi.name},
         figure=figure,
@@ -41,13 +45,13 @@ def trend_card(ctx: Context, kpi: Kpi, frame: pl.DataFrame, *, wide: bool = True
         ctx,
         ctx.t("grain.label"),
         [
-            (ctx.t(f"grain.{g}"), ctx.href(ctx.state.with_(grain=g)), g is grain)
+            (ctx.t(f"grain.{g}"), ctx.href(ctx.state.with_(grain=g)), g is ctx.grain)
             for g in (Grain.DAY, Grain.WEEK, Grain.MONTH)
         ],
     )
     return card(
         ctx,
-        ctx.t(f"trend.{grain}", kpi=title),
+        ctx.t(f"trend.{ctx.grain}", kpi=title),
         graph,
         hint=html.Span(
             [k for k in keys if k],
@@ -69,35 +73,39 @@ def points(ctx: Context, kpi: Kpi, frame: pl.DataFrame) -> list[charts.Point]:
     """One point a bucket of the period, in order."""
     rows = frame.filter(~pl.col("is_total")).to_dicts()
     by_bucket = {(r["period"], r["bucket"]): r[kpi.name] for r in rows}
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    return [_point(ctx, kpi, bucket, grain, by_bucket) for bucket in buckets(ctx.period, grain)]
+    return [_point(ctx, kpi, bucket, loaded, by_bucket) for bucket, loaded in ctx.buckets.items()]
 
 
 def _point(
     ctx: Context,
     kpi: Kpi,
     bucket: Period,
-    grain: Grain,
+    loaded: bool,
     values: Mapping[tuple[str, date], Any],
 ) -> charts.Point:
-    loaded = any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded)
     value = _value(kpi, values, ("now", bucket.first), loaded)
     base = _value(kpi, values, ("base", bucket.first), ctx.comparable)
     weekday = ctx.t("weekdays").split()[bucket.first.weekday()]
-    when = f"{weekday} {ctx.day(bucket.first)}" if grain is Grain.DAY else ctx.days(bucket)
+    when = f"{weekday} {ctx.day(bucket.first)}" if ctx.grain is Grain.DAY else ctx.days(bucket)
     lines = [f"<b>{when}</b>"]
     lines.append(ctx.value(kpi, value) if loaded else ctx.t("trend.not_loaded"))
     if ctx.comparable and base is not None:
         ratio = fmt.signed_change(kpi.unit, fmt.change_of(kpi.unit, value, base))
         lines.append(ctx.t("trend.base", value=ctx.value(kpi, base), change=ratio))
-    months = ctx.t("months").split()
-    short = months[bucket.first.month - 1]
-    label = (
-        f"{short} {bucket.first.year}" if grain is Grain.MONTH else f"{bucket.first.day} {short}"
-    )
     return charts.Point(
-        label, "<br>".join(lines), ctx.href(ctx.state.with_(custom=bucket)), value, base
+        label(ctx, bucket),
+        "<br>".join(lines),
+        ctx.href(ctx.state.with_(custom=bucket)),
+        value,
+        base,
     )
+
+
+def label(ctx: Context, bucket: Period) -> str:
+    """A bucket as the axis names it."""
+    month = ctx.t("months").split()[bucket.first.month - 1]
+    is_month = ctx.grain is Grain.MONTH
+    return f"{month} {bucket.first.year}" if is_month else f"{bucket.first.day} {month}"
 
 
 def _value(

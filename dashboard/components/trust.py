@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import attributes
 from dashboard.components.tiles import totals
 from dashboard.context import Context
@@ -26,13 +26,13 @@ def trust(ctx: Context, frame: pl.DataFrame) -> html.Dl:
     newest = replace(ctx.selection.now, period=Period(yesterday, yesterday))
     fresh = _asked(ctx, ("last_complete_day", "days_behind"), newest)
     last, behind = fresh["last_complete_day"], fresh["days_behind"] or 0
-    days = _asked(ctx, ("days_missing", "days_lost", "days_differing"), ctx.selection.now)
+    days = _of_days(ctx)
     coverage = ctx.coverage
     loaded = [ctx.t("trust.days_of", loaded=len(coverage.loaded), days=coverage.period.days)]
     told = {"missing": days["days_missing"], "lost": days["days_lost"]}
     told["empty"] = len(coverage.empty)
     loaded += [ctx.t(f"trust.{name}", count=count) for name, count in told.items() if count]
-    differing, unexplained = days["days_differing"], _unexplained(ctx)
+    differing, unexplained = days["days_differing"], days.get("unexplained_stock")
     items = [
         _item(
             ctx.t("trust.last_day"),
@@ -72,13 +72,13 @@ def _asked(ctx: Context, names: tuple[str, ...], selection: Selection) -> dict[s
     return rows[0] if rows else dict.fromkeys(names)
 
 
-def _unexplained(ctx: Context) -> int | None:
-    """Places of stock that no move explains; None where the reader may not see stock."""
+def _of_days(ctx: Context) -> dict[str, Any]:
+    """What is wrong with days of the range; without stock where the reader may not see it."""
+    days = ("days_missing", "days_lost", "days_differing")
     try:
-        found = _asked(ctx, ("unexplained_stock",), ctx.selection.now)
+        return _asked(ctx, (*days, "unexplained_stock"), ctx.selection.now)
     except WithheldError:
-        return None
-    return int(found["unexplained_stock"] or 0)
+        return _asked(ctx, days, ctx.selection.now)
 
 
 def _item(term: str, words: str, *, warn: bool = False) -> html.Div:

@@ -39,7 +39,7 @@ OPEN = frozenset(
 # Rows that belong to no store: nobody who may see some stores alone has any of them.
 STORELESS = frozenset({"fact_invoice_sales"})
 # Without a store, but made of a table that has one: made again, of his stores.
-REMADE = frozenset({"agg_sales_product_daily"})
+REMADE = frozenset({"agg_customers_daily", "agg_sales_product_daily"})
 COVERAGE = "data_coverage"
 PARTNERS = "dim_partners"
 # Odoo's users are staff, and customers who have a login to the shop's website.
@@ -204,7 +204,7 @@ def _named(scope: Scope, schema: Schema, table: str, there: str) -> str | None:
         if table == PARTNERS
         else [
             f"user_id IN (SELECT user_id FROM {there}.dim_employees)",
-            f"user_id IN (SELECT id FROM {there}.agg_sales_slice_daily WHERE kind = 'salesperson')",
+            f"user_id IN (SELECT user_id FROM {there}.agg_sales_people_daily)",
         ]
     )
     if table == PARTNERS and scope.personal and scope.stores is not None:

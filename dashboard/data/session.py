@@ -1,6 +1,7 @@
 """A session per callback: one cursor, one version, one reader's scope; results cached by these."""
 
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,13 +15,14 @@ from dashboard.data.scope import WHOLE, Schema, Scope, read_schema, views
 from nkdash.kpis.model import Query
 
 T = TypeVar("T")
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
 
 
 class Reader(Protocol):
     """What the dashboard needs of a warehouse; ``nkdash.warehouse.Warehouse`` is one."""
 
-    def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """A cursor of one's own on the newest version."""
+    def reading(self) -> AbstractContextManager[tuple[duckdb.DuckDBPyConnection, int]]:
+        """A cursor of one's own on the newest version, and that version's number."""
         ...
 
 
@@ -61,15 +63,13 @@ class Session:
     """Answers questions from one version of the warehouse."""
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, cache: Cache, scope: Scope = WHOLE
+        self, cursor: duckdb.DuckDBPyConnection, version: int, cache: Cache, scope: Scope
     ) -> None:
+        self.version = version
         self._cursor = cursor
         self._cache = cache
         self._scope = scope
         self._seen: set[str] = set()
-        # fetchall, since duckdb 2 refuses the next query while a result is not read to its end.
-        [(version,)] = cursor.execute("SELECT version FROM warehouse_state").fetchall()
-        self.version = int(version)
 
     def frame(self, query: Query) -> pl.DataFrame:
         """The rows of ``query`` that the reader may see. Raises duckdb.Error, WithheldError."""
@@ -78,8 +78,8 @@ class Session:
         if kept is None:
             if not self._scope.is_whole:
                 self._narrow(query.sql)
-            params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-            answer = self._cursor.sql(query.sql, params=params).to_arrow_table()
+            # Not cursor.sql, which binds every question twice: that costs more than another copy.
+            answer = self._cursor.execute(query.sql, _values(query)).to_arrow_table()
             kept = pl.DataFrame(pl.from_arrow(answer))
             self._cache.put(self.version, key, kept, int(kept.estimated_size()) + 1024)
         return kept
@@ -90,8 +90,7 @@ class Session:
         """
         if not self._scope.is_whole:
             self._narrow(query.sql)
-        params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-        reader = self._cursor.sql(query.sql, params=params).to_arrow_reader(rows)
+        reader = self._cursor.sql(query.sql, params=_values(query)).to_arrow_reader(rows)
         empty = pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
         found = False
         for batch in reader:
@@ -120,6 +119,10 @@ class Session:
             self._seen.add(table)
 
 
+def _values(query: Query) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
+
+
 @dataclass(frozen=True)
 class Data:
     """The warehouse and the cache of one worker.
@@ -135,8 +138,8 @@ class Data:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A session for one callback. Raises the reader's WarehouseError."""
-        with self.reader.cursor() as cursor:
-            yield Session(cursor, self.cache, self.scope())
+        with self.reader.reading() as (cursor, version):
+            yield Session(cursor, version, self.cache, self.scope())
 
     def seen_by(self, scope: Scope) -> "Data":
         """The same, for a reader who may see ``scope``."""
@@ -144,5 +147,5 @@ class Data:
 
     def version(self) -> int:
         """Number of the newest version; no secret. Raises the reader's WarehouseError."""
-        with self.reader.cursor() as cursor:
-            return Session(cursor, self.cache).version
+        with self.reader.reading() as (_, version):
+            return version

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.arrivals import arrivals_card
 from dashboard.components.cohorts import MOST, cohort_table
 from dashboard.components.parts import (
@@ -27,7 +27,7 @@ from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Query, Unit
-from nkdash.kpis.periods import Period, buckets, trend_grain
+from nkdash.kpis.periods import Period
 from nkdash.kpis.registry import kpi, measure, trend
 from nkdash.kpis.selection import ALL_FILTERS
 
@@ -138,10 +138,9 @@ def summary(ctx: Context) -> Any:
     """The figures, their trend, new and returning, and the stores."""
     if len(ctx.state.customer) == 1:
         return [person(ctx, ctx.state.customer[0]), *_spent(ctx)]
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    of_customers = ctx.session.frame(trend(OF_CUSTOMERS, ctx.selection, grain))
-    of_sales = ctx.session.frame(trend(("customer_share",), ctx.selection, grain))
-    repeat = ctx.session.frame(trend(("repeat_rate",), ctx.selection, grain))
+    of_customers = ctx.session.frame(trend(OF_CUSTOMERS, ctx.selection, ctx.grain))
+    of_sales = ctx.session.frame(trend(("customer_share",), ctx.selection, ctx.grain))
+    repeat = ctx.session.frame(trend(("repeat_rate",), ctx.selection, ctx.grain))
     frame = _known_zeros(ctx, together(of_customers, of_sales, repeat))
     chosen = ctx.state.metric if ctx.state.metric in HEADLINE else HEADLINE[0]
     head = [tiles(ctx, HEADLINE, frame, chosen), _knows_since(ctx)]
@@ -162,11 +161,7 @@ def together(*frames: pl.DataFrame) -> pl.DataFrame:
 
 def _known_zeros(ctx: Context, frame: pl.DataFrame) -> pl.DataFrame:
     """Nobody on days that are loaded is a true zero, though customers do not add up."""
-    loaded = [
-        bucket.first
-        for bucket in buckets(ctx.period, trend_grain(ctx.state.grain, ctx.period))
-        if any(bucket.first <= day <= bucket.last for day in ctx.coverage.loaded)
-    ]
+    loaded = [bucket.first for bucket, is_loaded in ctx.buckets.items() if is_loaded]
     known = pl.col("is_total") | pl.col("bucket").is_in(loaded)
     sums = pl.col(*(n for n in OF_CUSTOMERS if n != "revenue_per_customer"))
     return frame.with_columns(pl.when(known).then(sums.fill_null(0)).otherwise(sums))
@@ -180,9 +175,7 @@ def _knows_since(ctx: Context) -> html.P:
 
 def _spent(ctx: Context) -> list[Any]:
     """What the one customer of the filter bought in the period."""
-    frame = ctx.session.frame(
-        trend(OF_ONE, ctx.selection, trend_grain(ctx.state.grain, ctx.period))
-    )
+    frame = ctx.session.frame(trend(OF_ONE, ctx.selection, ctx.grain))
     chosen = ctx.state.metric if ctx.state.metric in OF_ONE else OF_ONE[0]
     drawn = trend_card(ctx, kpi(chosen), frame)
     return [
@@ -232,8 +225,7 @@ def _day(ctx: Context, day: Any) -> str:
 
 def arrivals(ctx: Context) -> Query:
     """New and returning customers by day, week or month."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    return trend(("new_customers", "returning_customers"), ctx.selection, grain)
+    return trend(("new_customers", "returning_customers"), ctx.selection, ctx.grain)
 
 
 def by_store(ctx: Context) -> Query:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.parts import card, choice, message, nothing_sold
 from dashboard.components.stock import breakdown, classes, facts, pareto_chart, to_do
 from dashboard.components.tiles import tiles
@@ -22,7 +22,6 @@ from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.inventory import FILTERS, Abc
 from nkdash.kpis.model import Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
 
 HEADLINE = (
@@ -244,8 +243,7 @@ def list_words(ctx: Context, name: str) -> Any:
 
 def flow(ctx: Context, names: tuple[str, ...]) -> Any:
     """Tiles of what moved in the range, and the trend of the chosen one."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(trend(names, ctx.selection, grain))
+    frame = ctx.session.frame(trend(names, ctx.selection, ctx.grain))
     chosen = ctx.state.metric if ctx.state.metric in names else names[0]
     return [
         tiles(ctx, names, frame, chosen),

@@ -8,9 +8,9 @@ from typing import Any
 
 import dash_mantine_components as dmc
 import duckdb
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, no_update
 
-from dashboard import days, refresh
+from dashboard import days, html, refresh
 from dashboard.access import Role, User, current_user
 from dashboard.callbacks import Server, language, no_warehouse
 from dashboard.components import activity, day_grid, runs

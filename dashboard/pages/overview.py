@@ -4,19 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
-from dash import html
 
-from dashboard.components.coverage import cost_coverage, enough, hidden_words, veiled
+from dashboard import html
+from dashboard.components.coverage import enough, hidden_words, veiled
 from dashboard.components.parts import card, empty_selection, nothing_sold
 from dashboard.components.ranking import ranking, ranks
-from dashboard.components.tiles import tiles
+from dashboard.components.tiles import tiles, totals
 from dashboard.components.treemap import areas, treemap
 from dashboard.components.trend import trend_card
 from dashboard.components.trust import trust
 from dashboard.context import Context
 from dashboard.sections import Page, Section
 from nkdash.kpis.model import Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
 
 SALES = (
@@ -44,9 +43,8 @@ RANKED = ("net_revenue",)
 
 def headline(ctx: Context) -> Any:
     """Trust strip, tiles, the trend of the chosen KPI, and that of profit beside it."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    sold = ctx.session.frame(trend(SALES, ctx.selection, grain))
-    earned = ctx.session.frame(trend(PROFIT, ctx.selection, grain))
+    sold = ctx.session.frame(trend(SALES, ctx.selection, ctx.grain))
+    earned = ctx.session.frame(trend(PROFIT, ctx.selection, ctx.grain))
     frame = sold.join(
         veiled(ctx, earned), on=("period", "bucket", "is_total"), how="left", nulls_equal=True
     )
@@ -59,7 +57,7 @@ def headline(ctx: Context) -> Any:
 
 
 def _trends(ctx: Context, chosen: str, frame: pl.DataFrame) -> html.Div:
-    covered = cost_coverage(ctx).share
+    covered = totals(frame)[0].get("cost_coverage")
     profit = "gross_margin" if chosen == "gross_profit" else "gross_profit"
     return html.Div(
         [

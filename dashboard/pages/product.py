@@ -1,12 +1,11 @@
 """One product: sales, price and cost, stock, vendors, what is bought with it, its transactions."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.coverage import veiled
 from dashboard.components.lines import Cell, Row, lines_table, units
 from dashboard.components.parts import card, change, message, nothing_sold
@@ -24,9 +23,7 @@ from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.registry import kpi, measure, trend
-from nkdash.kpis.selection import SALES_FILTERS
 
 OF_SALES = (
     "net_revenue",
@@ -70,7 +67,7 @@ SALES = Table(
         Column("seller", "text", 130),
         Column("customer", "text", 150),
     ),
-    query=lambda ctx: products.lines(_whole(ctx).selection),
+    query=lambda ctx: products.lines(ctx.selection),
     drawer=receipt,
 )
 
@@ -80,16 +77,10 @@ def _chosen(ctx: Context) -> int:
     return ctx.state.product[0] if len(ctx.state.product) == 1 else 0
 
 
-def _whole(ctx: Context) -> Context:
-    """Without the filters that sales alone know: profit and stock stand beside them here."""
-    return replace(ctx, state=ctx.state.with_(**dict.fromkeys(SALES_FILTERS, ())))
-
-
 def _of_one(draw: Callable[[Context, Row], Any]) -> Callable[[Context], Any]:
     """``draw`` with the row of the product's identity; words where there is no one product."""
 
-    def drawn(asked_for: Context) -> Any:
-        ctx = _whole(asked_for)
+    def drawn(ctx: Context) -> Any:
         asked = products.identity(_chosen(ctx), ctx.selection.companies)
         found = ctx.session.frame(asked).to_dicts()
         if found:
@@ -119,7 +110,7 @@ def _seen(ctx: Context, query: Query) -> list[Row] | None:
 
 
 def _withheld(ctx: Context, what: str) -> html.Section:
-    words = html.P(ctx.t("withheld.title"), className="hint")
+    words = html.P(ctx.t("withheld.card"), className="hint")
     return card(ctx, ctx.t(f"product.{what}"), words)
 
 
@@ -129,9 +120,8 @@ def _vendors(ctx: Context) -> Query:
 
 def headline(ctx: Context, product: Row) -> Any:
     """Who it is, its figures, and the trend of the chosen one."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    sold = ctx.session.frame(trend((*OF_SALES, *OF_RETURNS), ctx.selection, grain))
-    earned = veiled(ctx, ctx.session.frame(trend(OF_PROFIT, ctx.selection, grain)))
+    sold = ctx.session.frame(trend((*OF_SALES, *OF_RETURNS), ctx.selection, ctx.grain))
+    earned = veiled(ctx, ctx.session.frame(trend(OF_PROFIT, ctx.selection, ctx.grain)))
     parts = [earned]
     held = _seen(ctx, measure(OF_STOCK, ctx.selection))
     if held:
@@ -170,7 +160,6 @@ def company(ctx: Context) -> Any:
     """Where it sells, and with what."""
     if not _chosen(ctx):
         return None
-    ctx = _whole(ctx)
     stores = ctx.session.frame(by_store(ctx))
     return html.Div(
         [
@@ -223,8 +212,7 @@ def costs(ctx: Context) -> Query:
 
 def prices(ctx: Context, product: Row) -> Any:
     """What it was sold for, what it cost, and from whom it comes."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    sold = ctx.session.frame(trend(OF_SALES, ctx.selection, grain))
+    sold = ctx.session.frame(trend(OF_SALES, ctx.selection, ctx.grain))
     events = _seen(ctx, costs(ctx)) or []
     listed = None if product["list_price"] is None else float(product["list_price"])
     steps = [(event["date"], float(event["cost"])) for event in events]

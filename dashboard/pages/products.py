@@ -4,12 +4,12 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.category_tree import category_card
 from dashboard.components.effects import effects_list, movers_list
 from dashboard.components.parts import card, empty_selection, message, nothing_sold
-from dashboard.components.ranking import ranking, ranks
+from dashboard.components.ranking import ranking, ranks_each
 from dashboard.components.tiles import tiles
 from dashboard.components.treemap import areas, treemap
 from dashboard.context import Context
@@ -20,12 +20,13 @@ from dashboard.tables import Column, Table
 from nkdash.kpis.model import Query
 from nkdash.kpis.price_mix import EFFECTS
 from nkdash.kpis.profit import ENOUGH
-from nkdash.kpis.registry import measure
+from nkdash.kpis.registry import measure, measure_each
 from nkdash.kpis.selection import ALL_FILTERS
 
 OF_SALES = ("net_revenue", "items_sold", "average_selling_price", "discount_rate")
 OF_PRODUCTS = ("products_sold", "revenue_per_product", "items_per_product", "top_products_share")
 RANKED = ("net_revenue",)
+GROUPS = ("category", "brand", "principal")
 CATALOG = Table(
     "catalog",
     key="product_id",
@@ -147,10 +148,10 @@ def ranked(ctx: Context, by: str) -> Query:
 
 def groups(ctx: Context) -> Any:
     """The category tree as areas and as a list, brands and principals."""
-    frames = {by: ctx.session.frame(ranked(ctx, by)) for by in ("category", "brand", "principal")}
-    if nothing_sold(frames["category"]):
+    frame = ctx.session.frame(measure_each(RANKED, ctx.selection, GROUPS))
+    if nothing_sold(frame):
         return empty_selection(ctx)
-    of = {by: ranks(frame, by, "net_revenue") for by, frame in frames.items()}
+    of = ranks_each(frame, GROUPS, "net_revenue")
     below = ctx.state.category[0] if len(ctx.state.category) == 1 else None
     return html.Div(
         [
@@ -193,7 +194,7 @@ def page() -> Page:
         explains={
             "effects": effects,
             "extremes": lambda ctx: products.extremes(ctx.selection),
-            **{by: partial(ranked, by=by) for by in ("category", "brand", "principal")},
+            **{by: partial(ranked, by=by) for by in GROUPS},
         },
         filters=ALL_FILTERS,
     )

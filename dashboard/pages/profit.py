@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.coverage import (
     cost_coverage,
     coverage_query,
@@ -35,8 +35,7 @@ from dashboard.state import State
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Query, TaxBasis
-from nkdash.kpis.periods import trend_grain
-from nkdash.kpis.registry import kpi, measure, trend
+from nkdash.kpis.registry import kpi, measure, measure_each, trend
 
 TRENDED = ("gross_profit", "gross_margin", "cogs", "costed_revenue", "cost_coverage")
 COVERED = ("costed_revenue", "cost_coverage")
@@ -49,8 +48,7 @@ PRODUCT_PAGE = "/product"
 
 def summary(ctx: Context) -> Any:
     """Coverage, tiles and the trend; what coverage does not carry is hidden."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(trend((*TRENDED, "uncosted_revenue"), ctx.selection, grain))
+    frame = ctx.session.frame(trend((*TRENDED, "uncosted_revenue"), ctx.selection, ctx.grain))
     if nothing_sold(frame):
         return empty_selection(ctx)
     covered = cost_coverage(ctx)
@@ -108,9 +106,10 @@ def _rankings(ctx: Context, kinds: Sequence[str], *, speaks: bool) -> Any:
 
     Where nothing can be shown, it says why if it ``speaks`` for its tab.
     """
-    frames = [(kind, ctx.session.frame(by(ctx, kind))) for kind in kinds]
-    if nothing_sold(frames[0][1]):
+    found = ctx.session.frame(measure_each(ASKED, ctx.selection, tuple(kinds)))
+    if nothing_sold(found):
         return empty_selection(ctx) if speaks else None
+    frames = [(kind, found.filter(kind=kind).rename({"id": kind})) for kind in kinds]
     covered = _share(frames[0][1])
     if not enough(ctx, covered):
         return hidden_words(ctx, covered) if speaks else None

@@ -5,11 +5,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dash import html
-
+from dashboard import html
 from dashboard.components.lines import Cell, Row, lines_table, product, units
 from dashboard.components.parts import card, change, message, nothing_sold
-from dashboard.components.ranking import ranking, ranks
+from dashboard.components.ranking import ranking, ranks_each
 from dashboard.components.tiles import tiles
 from dashboard.components.trend import trend_card
 from dashboard.context import Context
@@ -20,9 +19,8 @@ from dashboard.state import State
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
-from nkdash.kpis.periods import trend_grain
 from nkdash.kpis.purchases import FILTERS
-from nkdash.kpis.registry import kpi, measure, trend
+from nkdash.kpis.registry import kpi, measure, measure_each, trend
 
 SUMMARY = (
     "spend",
@@ -62,8 +60,7 @@ def billed(draw: Callable[[Context], Any]) -> Callable[[Context], Any]:
 
 def tiles_and_trend(ctx: Context, names: tuple[str, ...]) -> Any:
     """Tiles, the first the default of the trend below them."""
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(trend(names, ctx.selection, grain))
+    frame = ctx.session.frame(trend(names, ctx.selection, ctx.grain))
     chosen = ctx.state.metric if ctx.state.metric in names else names[0]
     return [
         missing(ctx),
@@ -115,8 +112,8 @@ def by(ctx: Context, kind: str, name: str) -> Query:
 
 def rankings(ctx: Context, name: str, kinds: tuple[str, ...]) -> Any:
     """Who or what has most of a KPI of money; a click filters."""
-    frames = [(kind, ctx.session.frame(by(ctx, kind, name))) for kind in kinds]
-    if all(nothing_sold(frame) for _, frame in frames):
+    frame = ctx.session.frame(measure_each((name,), ctx.selection, kinds))
+    if nothing_sold(frame):
         return None
     title = ctx.t(f"kpi.{name}.title")
     return html.Div(
@@ -127,14 +124,14 @@ def rankings(ctx: Context, name: str, kinds: tuple[str, ...]) -> Any:
                 ranking(
                     ctx,
                     kind,
-                    ranks(frame, kind, name),
+                    of,
                     good=kpi(name).good,
                     href=partial(_filtered, ctx, kind),
                 ),
                 hint=ctx.t("purchases.click", kpi=title),
                 explain=f"purchases.{name}_{kind}",
             )
-            for kind, frame in frames
+            for kind, of in ranks_each(frame, kinds, name).items()
         ],
         className="grid",
     )

@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dash import html
 
+from dashboard import html
 from dashboard.components.category_tree import category_card
 from dashboard.components.heat import heat_table
 from dashboard.components.lines import Cell, Row, lines_table, product, units
 from dashboard.components.parts import card, empty_selection, nothing_sold
-from dashboard.components.ranking import ranking, ranks
+from dashboard.components.ranking import Ranks, ranking, ranks, ranks_each
 from dashboard.components.tiles import tiles
 from dashboard.components.trend import trend_card
 from dashboard.context import Context
@@ -22,8 +22,7 @@ from dashboard.sections import Page, Section
 from dashboard.tables import Column, Table
 from nkdash.kpis import format as fmt
 from nkdash.kpis.model import Good, Query
-from nkdash.kpis.periods import trend_grain
-from nkdash.kpis.registry import kpi, measure, trend
+from nkdash.kpis.registry import kpi, measure, measure_each, trend
 from nkdash.kpis.sales import PRODUCT_FILTERS
 from nkdash.kpis.selection import ALL_FILTERS
 
@@ -60,7 +59,13 @@ BASKETS = (
 OF_RETURNS = ("returns", "return_rate", "return_rate_units", "items_returned")
 LEAKED_BY = ("cashier", "category", "product")
 RANKED = ("net_revenue",)
-RANKED_BY = ("store", "cashier", "category", "brand", "principal")
+SELLERS = ("store", "cashier", "source", "salesperson")
+PRODUCTS_BY = ("category", "brand", "principal")
+TITLES = {
+    "store": "card.stores",
+    "cashier": "card.cashiers",
+    **{by: f"card.{by}" for by in PRODUCTS_BY},
+}
 
 
 def receipt(ctx: Context, transaction: str) -> Any:
@@ -159,8 +164,7 @@ TRANSACTIONS = Table(
 
 
 def _tiles_and_trend(ctx: Context, names: tuple[str, ...], default: str) -> Any:
-    grain = trend_grain(ctx.state.grain, ctx.period)
-    frame = ctx.session.frame(trend(names, ctx.selection, grain))
+    frame = ctx.session.frame(trend(names, ctx.selection, ctx.grain))
     chosen = ctx.state.metric if ctx.state.metric in names else default
     return [
         tiles(ctx, names, frame, chosen),
@@ -220,24 +224,26 @@ def leakers(ctx: Context) -> Any:
 
 def people(ctx: Context) -> Any:
     """Stores, cashiers, and the salespeople of documents by net revenue."""
-    asked = [
-        ("store", ranked(ctx, "store"), "card.stores"),
-        ("cashier", ranked(ctx, "cashier"), "card.cashiers"),
-    ]
-    sellers = ctx.session.frame(by_salesperson(ctx))
-    if nothing_sold(sellers):
-        return _rankings(ctx, asked)
-    return _rankings(
+    frame = ctx.session.frame(measure(RANKED, ctx.selection, SELLERS))
+    if nothing_sold(frame):
+        return empty_selection(ctx)
+    cards = [_ranked(ctx, by, _added(frame, by)) for by in ("store", "cashier")]
+    documents = frame.filter(pl.col("source") == "invoice")
+    if nothing_sold(documents):
+        return html.Div(cards, className="grid")
+    sellers = card(
         ctx,
-        asked,
-        card(
-            ctx,
-            ctx.t("card.salespeople"),
-            ranking(ctx, "salesperson", ranks(sellers, "salesperson", "net_revenue")),
-            hint=ctx.t("card.salespeople.hint"),
-            explain="sales.salesperson",
-        ),
+        ctx.t("card.salespeople"),
+        ranking(ctx, "salesperson", _added(documents, "salesperson")),
+        hint=ctx.t("card.salespeople.hint"),
+        explain="sales.salesperson",
     )
+    return html.Div([*cards, sellers], className="grid thirds")
+
+
+def _added(frame: pl.DataFrame, by: str) -> Ranks:
+    """Net revenue by one of several dimensions."""
+    return ranks(frame.group_by("period", by).agg(pl.col("net_revenue").sum()), by, "net_revenue")
 
 
 def by_salesperson(ctx: Context) -> Query:
@@ -249,12 +255,27 @@ def by_salesperson(ctx: Context) -> Query:
 
 def mix(ctx: Context) -> Any:
     """The category tree, brand, principal by net revenue, and how it was paid."""
-    tree = ctx.session.frame(ranked(ctx, "category"))
-    return _rankings(
+    frame = ctx.session.frame(measure_each(RANKED, ctx.selection, PRODUCTS_BY))
+    if nothing_sold(frame):
+        return empty_selection(ctx)
+    of = ranks_each(frame, PRODUCTS_BY, "net_revenue")
+    return html.Div(
+        [
+            category_card(ctx, of["category"], explain="sales.category"),
+            *(_ranked(ctx, by, of[by]) for by in ("brand", "principal")),
+            payments(ctx),
+        ],
+        className="grid",
+    )
+
+
+def _ranked(ctx: Context, by: str, of: Ranks) -> html.Section:
+    return card(
         ctx,
-        [(by, ranked(ctx, by), f"card.{by}") for by in ("brand", "principal")],
-        payments(ctx),
-        first=category_card(ctx, ranks(tree, "category", "net_revenue"), explain="sales.category"),
+        ctx.t(TITLES[by]),
+        ranking(ctx, by, of),
+        hint=ctx.t("card.click_filters"),
+        explain=f"sales.{by}",
     )
 
 
@@ -279,26 +300,6 @@ def payments(ctx: Context) -> Any:
         hint=ctx.t("card.payments_whole" if by_product else "card.payments_hint"),
         explain="sales.payments",
     )
-
-
-def _rankings(
-    ctx: Context, asked: list[tuple[str, Query, str]], *further: Any, first: Any = None
-) -> Any:
-    frames = [(kind, ctx.session.frame(query), title) for kind, query, title in asked]
-    if all(nothing_sold(frame) for _, frame, _ in frames):
-        return empty_selection(ctx)
-    cards = [
-        card(
-            ctx,
-            ctx.t(title),
-            ranking(ctx, kind, ranks(frame, kind, "net_revenue")),
-            hint=ctx.t("card.click_filters"),
-            explain=f"sales.{kind}",
-        )
-        for kind, frame, title in frames
-    ]
-    shown = [*([first] if first else []), *cards, *further]
-    return html.Div(shown, className="grid thirds" if len(shown) == 3 else "grid")
 
 
 def when(ctx: Context) -> Any:
@@ -345,7 +346,7 @@ def page() -> Page:
         },
         tables={"products": PRODUCTS, "transactions": TRANSACTIONS},
         explains={
-            **{by: partial(ranked, by=by) for by in RANKED_BY},
+            **{by: partial(ranked, by=by) for by in TITLES},
             **{f"leaks_{by}": partial(leaked, by=by) for by in LEAKED_BY},
             "salesperson": by_salesperson,
             "payments": paid,

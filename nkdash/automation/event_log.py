@@ -30,6 +30,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._there: set[str] = set()
         super().__init__(base_dir=base_dir, inst_data=inst_data)
 
     @classmethod
@@ -68,6 +69,18 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
                 self._engines.popitem(last=False)[1].dispose()
         self._engines.move_to_end(shard)
         return engine
+
+    def has_table(self, table_name: str) -> bool:
+        """Stock storage opens the file to look, for each event; a table that is there stays."""
+        if table_name not in self._there and super().has_table(table_name):
+            self._there.add(table_name)
+        return table_name in self._there
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        name = f"asset_keys.{column_name}"
+        if name not in self._there and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._there.add(name)
+        return name in self._there
 
     def dispose(self) -> None:
         """Close every connection."""

@@ -65,7 +65,7 @@ KPIS = (
         "Customers whose first transaction is among those shown. First means the first that was "
         "loaded: who bought before the loaded days begin counts as new on the next visit.",
         "distinct customers whose first transaction is in the selection",
-        "is_new",
+        f"{_BOUGHT} AND is_new",
         additive=True,
     ),
     _count(
@@ -142,10 +142,18 @@ def measure(selection: Selection, kpis: tuple[Kpi, ...], by: tuple[str, ...]) ->
     return Query(text, {**params, **period_params(selection)})
 
 
+def days(selection: Selection) -> tuple[str, dict[str, Any]]:
+    """One row a day of a known customer, over all sales of the companies."""
+    condition, params = sales.where(selection)
+    return sql("customers/source_days").format(where=condition), params
+
+
 def trend(selection: Selection, kpis: tuple[Kpi, ...], grain: Grain) -> Query:
-    """See Family.trend."""
-    source, params = rows(selection)
-    text = sql("customers/trend").format(
+    """See Family.trend. How a customer stood on a day is kept for all sales together; with filters
+    it is worked out from his receipts.
+    """
+    source, params = rows(selection) if selection.filters else days(selection)
+    text = sql("customers/trend" if selection.filters else "customers/trend_days").format(
         periods=periods(selection),
         source=source,
         bucket=sql("bucket").format(grain="$grain"),

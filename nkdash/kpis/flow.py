@@ -48,6 +48,50 @@ def measure(
     return Query(text, {**params, **period_params(selection)})
 
 
+def measure_each(
+    source: Source,
+    columns: Mapping[str, str],
+    selection: Selection,
+    kpis: tuple[Kpi, ...],
+    kinds: tuple[str, ...],
+) -> Query:
+    """See Family.measure_each; ``columns`` as in ``measure``."""
+    rows, params = source(selection, kpis, kinds)
+    of = {kind: f"source.{columns[kind]}" for kind in kinds}
+    known = " ".join(f"WHEN grouping({column}) = 0 THEN '{kind}'" for kind, column in of.items())
+    return each(
+        selection,
+        kpis,
+        rows,
+        params,
+        kind=f"CASE {known} END",
+        record=f"coalesce({', '.join(of.values())})",
+        groups=f"GROUPING SETS ({', '.join(f'(period, {column})' for column in of.values())})",
+    )
+
+
+def each(
+    selection: Selection,
+    kpis: tuple[Kpi, ...],
+    rows: str,
+    params: Mapping[str, Any],
+    *,
+    kind: str,
+    record: str,
+    groups: str = "ALL",
+) -> Query:
+    """The question of ``measure_each``; ``kind`` and ``record`` are SQL over ``source``."""
+    text = sql("measure_each").format(
+        periods=periods(selection),
+        source=rows,
+        kind=kind,
+        record=record,
+        groups=groups,
+        kpis=select_list(kpis, selection.tax),
+    )
+    return Query(text, {**params, **period_params(selection)})
+
+
 def dimension(name: str, columns: Mapping[str, str]) -> str:
     """The SQL of a dimension over ``source`` joined with ``periods``."""
     if name not in CALENDAR:

@@ -89,6 +89,21 @@ def figure(unit: Unit, number: Any, of: Currency = RUPIAH, *, short: bool = Fals
             return NO_FIGURE if number is None else str(number)
 
 
+def least(unit: Unit, of: Currency = RUPIAH) -> float:
+    """The least difference of two small figures that ``figure`` tells apart."""
+    match unit:
+        case Unit.MONEY:
+            return 10.0**-of.decimals
+        case Unit.COUNT | Unit.DATE:
+            return 1.0
+        case Unit.DECIMAL:
+            return 0.01
+        case Unit.RATIO:
+            return 0.001
+        case Unit.DAYS:
+            return 0.1
+
+
 def change(now: Number | None, base: Number | None) -> float | None:
     """The change as a ratio; None (read 'n/a') where the base is missing or not above 0."""
     if now is None or base is None or base <= 0:

@@ -323,7 +323,11 @@ def rows(selection: Selection, source: str) -> str:
     """
     stores, place = selection.has("store"), at_place(selection)
     elsewhere = place.replace("h.location_id", "h.from_location_id")
+    products, some = _products(selection), selection.has(*PRODUCT_COLUMNS)
     common = {
+        "products": products,
+        "of_chosen": f" AND product_id IN ({products})" if some else "",
+        "only": f", products := (SELECT list(product_id) FROM ({products}))" if some else "",
         "sales": sql("inventory/store_sales") if stores else "agg_sales_product_daily",
         "at_place": place,
         "from_elsewhere": f" AND NOT {elsewhere}" if stores else "",
@@ -331,7 +335,9 @@ def rows(selection: Selection, source: str) -> str:
         "revenue": COLUMNS[selection.tax]["revenue"],
     }
     periods = {"now": ""} | ({"base": "base_"} if selection.base else {})
-    text = sql(f"inventory/{source}")
+    text = sql(f"inventory/{source}").replace(
+        "{levels}", sql("inventory/store_levels" if stores else "inventory/levels")
+    )
     return "\n)\nUNION ALL BY NAME\n(\n".join(
         text.format(
             period=period,
@@ -341,6 +347,18 @@ def rows(selection: Selection, source: str) -> str:
             **common,
         )
         for period, prefix in periods.items()
+    )
+
+
+def _products(selection: Selection) -> str:
+    """SQL of the ids of the storable products that are meant, if only by some company's vendor."""
+    kinds = [kind for kind in PRODUCT_COLUMNS if selection.has(kind)]
+    columns = {**PRODUCT_COLUMNS, "product": "p.product_id"}
+    terms = ["p.storable", *(f"{columns[kind]} = ANY(${kind})" for kind in kinds)]
+    vendors = " LEFT JOIN product_vendors AS v ON v.product_id = p.product_id"
+    return (
+        f"SELECT p.product_id FROM dim_products AS p{vendors if 'vendor' in kinds else ''} "
+        f"WHERE {' AND '.join(terms)}"
     )
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from nkdash.kpis import flow
-from nkdash.kpis.customers import DIMENSIONS, receipts
+from nkdash.kpis.customers import DIMENSIONS, days, receipts
 from nkdash.kpis.model import Basis, Family, Good, Kpi, KpiError, Query, Unit, ratio
 from nkdash.kpis.periods import Grain, Period
 from nkdash.kpis.selection import ALL_FILTERS, Selection, period_params, periods, sql
@@ -30,9 +30,12 @@ KPIS = (
 
 def rows(selection: Selection, ends: tuple[Period, ...]) -> tuple[str, dict[str, Any]]:
     """One row a transaction of the year before each of ``ends`` and in it."""
+    return receipts(_year_before(selection, ends))
+
+
+def _year_before(selection: Selection, ends: tuple[Period, ...]) -> Selection:
     first = min(period.first for period in ends) - timedelta(days=YEAR - 1)
-    span = Period(first, max(period.last for period in ends))
-    return receipts(replace(selection, period=span, base=None))
+    return replace(selection, period=Period(first, max(p.last for p in ends)), base=None)
 
 
 def _asked(selection: Selection) -> tuple[Period, ...]:
@@ -60,8 +63,10 @@ def measure(selection: Selection, kpis: tuple[Kpi, ...], by: tuple[str, ...]) ->
 
 def trend(selection: Selection, kpis: tuple[Kpi, ...], grain: Grain) -> Query:
     """See Family.trend; each bucket as of its last day."""
-    source, params = rows(selection, _asked(selection))
+    asked = _year_before(selection, _asked(selection))
+    source, params = receipts(asked) if selection.filters else days(asked)
     text = sql("loyalty/trend").format(
+        steps=sql("loyalty/steps" if selection.filters else "loyalty/steps_days"),
         periods=periods(selection),
         source=source,
         bucket=sql("bucket").format(grain="$grain"),

@@ -120,7 +120,9 @@ class Family:
     columns period, one named as each dimension (an id, or null), one a KPI. ``trend(selection,
     kpis, grain)`` answers a row for each period and bucket: columns period, bucket (DATE, its
     first day, clipped to the range; base buckets lie on the current days), is_total (the row of the
-    whole period), one a KPI. Both raise KpiError.
+    whole period), one a KPI. ``measure_each(selection, kpis, kinds)`` answers several dimensions at
+    once, a row for each period and value of each: columns period, kind (the dimension), id, one a
+    KPI. All raise KpiError.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Family:
     filters: tuple[str, ...]
     measure: Callable[["Selection", tuple[Kpi, ...], tuple[str, ...]], Query]
     trend: Callable[["Selection", tuple[Kpi, ...], "Grain"], Query] | None = None
+    measure_each: Callable[["Selection", tuple[Kpi, ...], tuple[str, ...]], Query] | None = None
 
 
 def ratio(top: str, bottom: str) -> str:

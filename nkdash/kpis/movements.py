@@ -220,6 +220,8 @@ def rows(
         costs=sql("movements/costs") + "\n" if costed else "",
         where=all_of(terms),
     )
+    if not costed and {*by} <= {"company", "movement_type"}:
+        text = sql("movements/summed").format(source=text)
     return text, params
 
 

@@ -141,7 +141,7 @@ def joined(selection: Selection, by: tuple[str, ...]) -> tuple[str, str]:
     named = [PRODUCT_COLUMNS[kind] for kind in by if kind in OF_PRODUCTS]
     if named or selection.has(*OF_PRODUCTS):
         columns += [f"p.{column}, " for column in named]
-        joins.append(sql("profit/products"))
+        joins.append(sql("sales/filed"))
     if "vendor" in by:
         columns.append("v.vendor_id, ")
         joins.append(sql("profit/vendors"))
@@ -158,4 +158,5 @@ def family() -> Family:
         filters=FILTERS,
         measure=partial(flow.measure, rows, DIMENSIONS),
         trend=partial(flow.trend, rows),
+        measure_each=partial(flow.measure_each, rows, DIMENSIONS),
     )

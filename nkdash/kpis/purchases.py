@@ -236,4 +236,5 @@ def family() -> Family:
         filters=FILTERS,
         measure=partial(flow.measure, rows, DIMENSIONS),
         trend=partial(flow.trend, rows),
+        measure_each=partial(flow.measure_each, rows, DIMENSIONS),
     )

@@ -59,3 +59,14 @@ def trend(names: tuple[str, ...], selection: Selection, grain: Grain) -> Query:
 def measure(names: tuple[str, ...], selection: Selection, by: tuple[str, ...] = ()) -> Query:
     """KPIs of one family by dimensions: see Family.measure. Raises KpiError."""
     return family_of(*names).measure(selection, tuple(map(kpi, names)), by)
+
+
+def measure_each(names: tuple[str, ...], selection: Selection, kinds: tuple[str, ...]) -> Query:
+    """KPIs of one family by several dimensions in one question: see Family.measure_each.
+
+    Raises KpiError.
+    """
+    family = family_of(*names)
+    if family.measure_each is None:
+        raise KpiError(f"{names[0]} cannot be told by several dimensions at once.")
+    return family.measure_each(selection, tuple(map(kpi, names)), kinds)

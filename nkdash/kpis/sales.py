@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from nkdash.kpis import flow
-from nkdash.kpis.model import Basis, Family, Good, Kpi, KpiError, Unit, ratio
+from nkdash.kpis.model import Basis, Family, Good, Kpi, KpiError, Query, Unit, ratio
 from nkdash.kpis.selection import ALL_FILTERS, Selection, all_of, conditions, sql
 
 PRODUCT_COLUMNS = {
@@ -21,14 +21,15 @@ PRODUCT_COLUMNS = {
     "product": "product_id",
 }
 PEOPLE = ("cashier", "customer", "salesperson")
+SOLD_BY = ("cashier", "salesperson")
 FINE_FILTERS = ("method", *PEOPLE, "hour")
-"""Filters that only transactions and lines know."""
+"""Filters that no sales by product and day know."""
 FILED = ("category", "brand", "principal")
 PRODUCT_FILTERS = ("category", "brand", "principal", "vendor", "product")
-SLICED_FILTERS = ("category", "brand", "principal", "cashier", "salesperson", "method")
+SLICED_FILTERS = ("category", "brand", "principal", "method")
 SLICED_DIMENSIONS = {
     "category": "own_category",
-    **{kind: kind for kind in ("root_category", "brand", "principal", "cashier", "salesperson")},
+    **{kind: kind for kind in ("root_category", "brand", "principal")},
 }
 """What agg_sales_slice_daily tells of one at a time: filters, and dimensions with their kind."""
 OF_A_DAY = ("store", "source", "weekday")
@@ -268,12 +269,19 @@ def rows(
             where=condition, line_measures=sql("sales/line_measures")
         )
         return text, params
-    if selection.has(*FINE_FILTERS) or {*PEOPLE} & {*by}:
-        name = "transactions"
-    else:
-        name = "hourly" if "hour" in by else "daily"
     condition, params = where(selection, own=True)
-    return sql(f"sales/source_{name}").format(where=condition), params
+    return sql(f"sales/source_{_days(selection, by)}").format(where=condition), params
+
+
+def _days(selection: Selection, by: tuple[str, ...]) -> str:
+    """The coarsest rows of whole transactions that know all filters and dimensions."""
+    asked = {*by, *selection.filters}
+    of_people = bool(asked & {*SOLD_BY})
+    if asked & {"method", "customer"} or selection.has("hour") or (of_people and "hour" in by):
+        return "transactions"
+    if of_people:
+        return "people"
+    return "hourly" if "hour" in by else "daily"
 
 
 def _slice(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, Any]] | None:
@@ -301,6 +309,21 @@ def _slice(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, An
     return text, params
 
 
+def measure_each(selection: Selection, kpis: tuple[Kpi, ...], kinds: tuple[str, ...]) -> Query:
+    """See Family.measure_each."""
+    if not {*selection.filters} <= {*OF_A_DAY} or not {*kinds} <= {*SLICED_DIMENSIONS}:
+        return flow.measure_each(rows, DIMENSIONS, selection, kpis, kinds)
+    condition, params = where(selection, own=True)
+    sliced = {SLICED_DIMENSIONS[kind]: kind for kind in kinds}
+    source = sql("sales/source_slices").format(
+        kinds=", ".join(f"'{kind}'" for kind in sliced), where=condition
+    )
+    known = " ".join(f"WHEN '{kind}' THEN '{name}'" for kind, name in sliced.items())
+    return flow.each(
+        selection, kpis, source, params, kind=f"CASE source.kind {known} END", record="source.id"
+    )
+
+
 def _product_rows(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Lines added up by product dimensions, without their transactions."""
     coarse = not selection.has(*FINE_FILTERS) and not {*PEOPLE, "hour"} & {*by}
@@ -314,8 +337,10 @@ def _product_rows(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[
         name = "source_product_daily" if filed else "source_product_daily_alone"
         return sql(f"sales/{name}").format(where=condition), params
     columns = dict.fromkeys(_line_column(name) for name in by)
+    joined = selection.has(*FILED) or any(column.startswith("p.") for column in columns)
     text = sql("sales/source_products").format(
         dimensions="".join(f"\n    {column}," for column in columns),
+        join=f"{sql('sales/filed')}\n" if joined else "",
         where=condition,
         line_measures=sql("sales/line_measures"),
     )
@@ -325,7 +350,8 @@ def _product_rows(selection: Selection, by: tuple[str, ...]) -> tuple[str, dict[
 def _line_column(name: str) -> str:
     if name == "salesperson":
         return "CASE WHEN s.source = 'invoice' THEN s.user_id END AS salesperson_id"
-    return f"{'p' if name in PRODUCT_COLUMNS else 's'}.{DIMENSIONS[name]}"
+    of_product = name in PRODUCT_COLUMNS and name != "product"
+    return f"{'p' if of_product else 's'}.{DIMENSIONS[name]}"
 
 
 def where(
@@ -381,4 +407,5 @@ def family() -> Family:
         filters=ALL_FILTERS,
         measure=partial(flow.measure, rows, DIMENSIONS),
         trend=partial(flow.trend, rows),
+        measure_each=measure_each,
     )

@@ -263,12 +263,11 @@ def _build(
     if base:
         shutil.copyfile(base.path, candidate)
     root, catalog = order.settings.lake_root, order.catalog
-    with _writing(candidate) as connection:
+    with _writing(candidate, order.settings.nkdash_publish_memory) as connection:
         if base:
             read_whole(connection)
         else:
-            for statement in order.creation:
-                connection.execute(statement)
+            connection.execute(";".join(["BEGIN", *order.creation, "COMMIT"]))
         set_variables(connection, order.settings)
         earlier = None if base else order.earlier
         touched, counts = bring_up_to_date(connection, root, catalog, order.files, earlier)
@@ -302,11 +301,19 @@ def _build(
 
 
 @contextmanager
-def _writing(candidate: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _writing(candidate: Path, memory: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     # Imported here: readers of the warehouse need no Dagster.
     from dagster_duckdb import DuckDBResource
 
-    with DuckDBResource(database=str(candidate)).get_connection() as connection:
+    config = {
+        # Named, not left to DuckDB: what spills must be found when the candidate is discarded.
+        "temp_directory": f"{candidate}.tmp",
+        # Nobody reads a candidate before it is whole, and ``adopt`` flushes it then, once.
+        "fsync_mode": "NONE",
+        **({"memory_limit": memory} if memory else {}),
+    }
+    resource = DuckDBResource(database=str(candidate), connection_config=config)
+    with resource.get_connection() as connection:
         try:
             yield connection
         finally:

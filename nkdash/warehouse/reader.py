@@ -77,12 +77,18 @@ class Warehouse:
 
         Raises NoWarehouseError, BrokenWarehouseError or OldSchemaError.
         """
+        with self.reading() as (cursor, _):
+            yield cursor
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+        """``cursor`` and the number of its version. Raises as ``cursor``."""
         with self._changed:
             anchor = self._newest()
             cursor = anchor.connection.cursor()
             anchor.users += 1
         try:
-            yield cursor
+            yield cursor, anchor.published.version
         finally:
             cursor.close()
             with self._changed:

@@ -23,7 +23,7 @@ from nkdash.datasets.spec import Fact
 from nkdash.lake import Layer, NotInLakeError, scan_table, write_table
 from nkdash.settings import Settings
 from nkdash.warehouse import manifest
-from nkdash.warehouse.ddl import quoted
+from nkdash.warehouse.ddl import literal, quoted
 from nkdash.warehouse.snapshot import open_snapshot
 
 VALUE = pl.Decimal(38, 6)
@@ -227,8 +227,11 @@ def _figures(
 def _columns(
     connection: duckdb.DuckDBPyConnection, table: str, schema: str = "main"
 ) -> frozenset[str]:
-    rows = connection.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?",
-        [schema, table],
-    ).fetchall()
-    return frozenset(name for (name,) in rows)
+    """The columns of a table, none where it is not there."""
+    try:
+        rows = connection.execute(
+            f"PRAGMA table_info({literal(f'{schema}.{quoted(table)}')})"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return frozenset()
+    return frozenset(row[1] for row in rows)

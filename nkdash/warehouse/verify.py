@@ -4,6 +4,7 @@ import duckdb
 
 from nkdash.catalog import Catalog
 from nkdash.warehouse import manifest
+from nkdash.warehouse.ddl import literal
 from nkdash.warehouse.derived import sql_files
 from nkdash.warehouse.errors import CheckFailedError
 from nkdash.warehouse.load import qualified, star_tables
@@ -23,29 +24,37 @@ def read_whole(connection: duckdb.DuckDBPyConnection) -> None:
 
 def verify(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Hold the candidate against manifest and ``sql/checks``. Raises CheckFailedError."""
-    for table in star_tables(catalog):
-        day = "date" if table.partitioned else "NULL::DATE"
-        wrong = connection.execute(
-            f"""
-            WITH told AS (
-                SELECT day, rows FROM {manifest.TABLE}
-                WHERE layer = 'star-schema' AND table_name = ? AND rows > 0
-            ), held AS (SELECT {day} AS day, count(*) AS rows FROM {qualified(table)} GROUP BY ALL)
-            SELECT coalesce(told.day, held.day), coalesce(told.rows, 0), coalesce(held.rows, 0)
-            FROM told FULL JOIN held ON told.day IS NOT DISTINCT FROM held.day
-            WHERE told.rows IS DISTINCT FROM held.rows AND coalesce(told.rows, held.rows) > 0
-            ORDER BY ALL LIMIT 3
-            """,
-            [table.name],
-        ).fetchall()
-        if wrong:
-            found = "; ".join(
-                f"{d or 'whole'}: {told} in the lake, {held} here" for d, told, held in wrong
-            )
-            raise CheckFailedError(
-                f"{table.name} does not hold the lake's rows ({found}); a file's dates may not "
-                "match its folder: load those days again (nkdash backfill)"
-            )
+    tables = star_tables(catalog)
+    held = " UNION ALL ".join(
+        f"SELECT {literal(table.name)} AS table_name, "
+        f"{'date' if table.partitioned else 'NULL::DATE'} AS day, count(*) AS rows "
+        f"FROM {qualified(table)} GROUP BY ALL"
+        for table in tables
+    )
+    wrong = connection.execute(
+        f"""
+        WITH told AS (
+            SELECT table_name, day, rows FROM {manifest.TABLE}
+            WHERE layer = 'star-schema' AND rows > 0 AND table_name IN (SELECT unnest(?))
+        ), held AS ({held})
+        SELECT coalesce(told.table_name, held.table_name), coalesce(told.day, held.day),
+            coalesce(told.rows, 0), coalesce(held.rows, 0)
+        FROM told FULL JOIN held
+            ON told.table_name = held.table_name AND told.day IS NOT DISTINCT FROM held.day
+        WHERE told.rows IS DISTINCT FROM held.rows AND coalesce(told.rows, held.rows) > 0
+        ORDER BY ALL LIMIT 3
+        """,
+        [[table.name for table in tables]],
+    ).fetchall()
+    if wrong:
+        found = "; ".join(
+            f"{name}, {day or 'whole'}: {told} in the lake, {here} here"
+            for name, day, told, here in wrong
+        )
+        raise CheckFailedError(
+            f"the new version does not hold the lake's rows ({found}); a file's dates may not "
+            "match its folder: load those days again (nkdash backfill)"
+        )
     for name, query in sql_files("checks").items():
         if rows := connection.execute(query).fetchmany(3):
             raise CheckFailedError(

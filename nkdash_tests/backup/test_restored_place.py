@@ -1,17 +1,17 @@
 """The whole way: load, keep, delete everything, put back; then the night's load goes on."""
 
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import chdir
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from nkdash.cli.app import app
 from nkdash.lake import Layer, read_footer
 from nkdash.sandbox import SandboxServer, generate, serve
 
@@ -29,15 +29,10 @@ def odoo() -> Iterator[SandboxServer]:
 
 
 def nkdash(folder: Path, *arguments: str, **more: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "nkdash.cli", *arguments],
-        env={**os.environ, "NO_COLOR": "1", **more},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    """What a command says that is run in ``folder``, whose .env holds its settings."""
+    with chdir(folder):
+        done = CliRunner().invoke(app, [*arguments], env={"NO_COLOR": "1", **more})
+    assert done.exit_code == 0, done.output
     return done.stdout
 
 

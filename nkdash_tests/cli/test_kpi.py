@@ -98,6 +98,16 @@ def test_rows_have_ids_names_base_and_change(ask: Nkdash) -> None:
             assert float(row["change"]) == pytest.approx(change)
 
 
+def test_the_change_of_a_percentage_is_told_in_points(ask: Nkdash) -> None:
+    asked = ("kpi", "discount_rate", "--from", "2026-11-09", "--to", "2026-11-15")
+    [row] = told(ask(*asked, "--compare", "week", "--format", "json"))
+    points = float(row["discount_rate"]) - float(row["discount_rate_base"])
+    assert points != 0
+    assert float(row["change"]) == pytest.approx(points)
+    shown = ask(*asked, "--compare", "week").stdout
+    assert f"{abs(points) * 100:.1f}\N{NO-BREAK SPACE}pp" in shown
+
+
 def test_it_can_be_told_by_several_dimensions_and_as_csv(ask: Nkdash) -> None:
     result = ask("kpi", "spend", *RANGE, "--by", "month", "--by", "vendor", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))

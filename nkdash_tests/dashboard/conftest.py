@@ -1,5 +1,6 @@
 """A published warehouse, contexts on it, and, for the browser tests, a running app and Chromium."""
 
+import json
 import os
 import shutil
 import threading
@@ -12,7 +13,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import (
-    Browser,
     BrowserContext,
     Page,
     Request,
@@ -25,11 +25,13 @@ from dashboard.app import create_app
 from dashboard.context import Context, open_context
 from dashboard.data.session import Cache, Data
 from dashboard.i18n import texts
+from dashboard.plain import plain
 from dashboard.state import parse
 from nkdash.kpis.model import TaxBasis
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
 from nkdash_tests.dashboard.shop import Shop, make_shop, publish_shop
+from nkdash_tests.dashboard.sights import pages
 
 FLAGS = [
     "--no-sandbox",
@@ -85,20 +87,29 @@ def data(published: Settings) -> Iterator[Data]:
 
 @pytest.fixture
 def look(published: Settings, data: Data) -> Callable[..., AbstractContextManager[Context]]:
-    """Opens the context of a query string."""
+    """Opens the context of a query string, with the filters of the page at ``path``."""
+    known = {page.path: page.filters for page in pages()}
 
     def opened(
         search: str, path: str = "/", tax: TaxBasis = TaxBasis.IN
     ) -> AbstractContextManager[Context]:
-        return open_context(published, data, texts("en"), path, parse(search), tax)
+        state = parse(search)
+        return open_context(published, data, texts("en"), path, state, tax, known[path])
 
     return opened
 
 
+def drawn(part: Any) -> str:
+    """What was drawn, as the JSON that the browser gets."""
+    return json.dumps(plain(part), ensure_ascii=False)
+
+
 # Not for the session: while Playwright is open its event loop runs in the test's own thread, where
-# Dagster's in-process runs of other modules then fail.
+# Dagster's in-process runs of other modules then fail. One profile for all tests of a module: what
+# the browser has loaded once it takes from its cache; and a profile with a folder opens a tab where
+# one without draws a whole window.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """Debian's Chromium. Without one the tests are skipped, and fail in CI."""
     found = shutil.which("chromium")
     if found is None:
@@ -108,9 +119,15 @@ def browser() -> Iterator[Browser]:
         pytest.skip(words)
     expect.set_options(timeout=10_000)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=found, args=FLAGS
+        )
+        yield context
+        context.close()
+
+
+# Seconds; a server looks that often whether it is to stop.
+STOPS_WITHIN = 0.02
 
 
 class Site:
@@ -121,7 +138,9 @@ class Site:
         app = create_app(settings, self.warehouse)
         self.server = make_server("127.0.0.1", 0, app.server, threaded=True)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self.server.serve_forever, args=(STOPS_WITHIN,), daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -231,19 +250,10 @@ class Visit:
 
     def settle(self) -> None:
         """Wait until nothing is being loaded or asked for."""
-        self.page.wait_for_function(QUIET)
+        self.page.wait_for_function(QUIET, polling=40)
 
 
 Open = Callable[..., Visit]
-
-
-# One for all tests of a module: what the browser has loaded once it takes from its cache.
-@pytest.fixture(scope="module")
-def window(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser's profile."""
-    context = browser.new_context()
-    yield context
-    context.close()
 
 
 @pytest.fixture
@@ -268,6 +278,31 @@ def visit(window: BrowserContext, site: Site) -> Iterator[Open]:
         seen.page.close()
     window.clear_cookies()
     assert [fault for seen in visits for fault in seen.faults] == []
+
+
+@pytest.fixture(scope="module")
+def _shared(window: BrowserContext, site: Site) -> Visit:
+    seen = Visit(window.new_page(), site.url)
+    seen.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    seen.open("/")
+    return seen
+
+
+@pytest.fixture
+def tour(_shared: Visit) -> Iterator[Visit]:
+    """A tab that all tests of a module share: loading the app costs more than looking at a page.
+
+    It is wide and light, and nothing is open above the page; theme and language that a test chose
+    as a reader does stay.
+    """
+    page = _shared.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.emulate_media(color_scheme="light")
+    if page.locator("[role=dialog]:visible, [role=listbox]:visible").count():
+        _shared.open("/")
+    yield _shared
+    faults, _shared.faults = _shared.faults, []
+    assert faults == []
 
 
 @pytest.fixture

@@ -19,6 +19,10 @@ class DagsterStub:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing was asked, and every answer is the recorded one."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = {
             "Standing": RECORDED["standing"],
@@ -62,7 +66,7 @@ def dagster() -> Iterator[DagsterStub]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     stub = DagsterStub(f"http://127.0.0.1:{server.server_port}/graphql")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield stub

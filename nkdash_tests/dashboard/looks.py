@@ -31,10 +31,16 @@ def compact(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
 
 
+def load(path: Path) -> Image.Image:
+    """A picture that was kept."""
+    with Image.open(path) as kept:
+        return kept.convert("RGB")
+
+
 def save(picture: Image.Image, path: Path) -> None:
     """Keep a picture; one that looks as before keeps its bytes, so that it is no change."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not differs(Image.open(path), picture):
+    if path.exists() and not differs(load(path), picture):
         return
     compact(picture).save(path, optimize=True)
 

@@ -111,12 +111,25 @@ def test_the_app_starts_without_a_warehouse_and_says_what_to_do(lake: Path) -> N
     client = app.server.test_client()
     health = client.get("/healthz")
     assert health.status_code == 200
-    assert health.get_json()["version"] is None
-    assert "nkdash publish" in health.get_json()["warehouse"]
+    assert health.get_json() == {"version": None, "warehouse": "no warehouse"}
     words = ask(client, "overview-headline", "")
     assert "No warehouse yet" in words
     assert "nkdash backfill" in words
     assert client.get("/export/products.csv").status_code == 503
+
+
+def test_health_tells_strangers_no_path_and_the_log_once(
+    lake: Path, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = publish_shop(lake, shop)
+    [file] = chosen.warehouse_dir.glob("nkdash-*.duckdb")
+    file.write_bytes(b"not a database" * 100)
+    client = create_app(chosen, Warehouse(chosen.warehouse_dir)).server.test_client()
+    for _ in range(2):
+        assert client.get("/healthz").get_json() == {"version": None, "warehouse": "broken"}
+    [told] = [record.getMessage() for record in caplog.records if record.name == "dashboard.app"]
+    assert str(file) in told
+    assert "nkdash publish" in told
 
 
 def test_a_broken_warehouse_is_no_zero(lake: Path, shop: Shop) -> None:

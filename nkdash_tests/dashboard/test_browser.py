@@ -4,20 +4,22 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard.sections import Page as Declared
 from nkdash.datasets import pos_order_lines
 from nkdash.lake import Layer, write_days
 from nkdash.warehouse import publish
-from nkdash_tests.dashboard.conftest import Open, Site
+from nkdash_tests.dashboard.conftest import Open, Site, Visit
 from nkdash_tests.dashboard.shop import AS_OF, Shop, catalog, publish_shop, settings
-from nkdash_tests.dashboard.sights import pages, tabs_of
+from nkdash_tests.dashboard.sights import Place, fronts, pages
 
 pytestmark = pytest.mark.browser
+
+Scheme = Literal["light", "dark"]
 
 
 def tile(page: Page, kpi: str) -> Locator:
@@ -36,33 +38,19 @@ def no_sideways_scroll(page: Page) -> bool:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
-@pytest.mark.parametrize("declared", pages(), ids=lambda page: page.name)
-def test_each_page_loads_with_all_its_tabs(
-    visit: Open, declared: Declared, width: int, scheme: str
-) -> None:
-    seen = visit(width, 900, scheme)
-    tabs = tabs_of(declared)
-    page = seen.open(tabs[0].path)
+@pytest.mark.parametrize("place", fronts(), ids=str)
+def test_each_page_loads(tour: Visit, place: Place, width: int, scheme: Scheme) -> None:
+    tour.page.set_viewport_size({"width": width, "height": 900})
+    tour.page.emulate_media(color_scheme=scheme)
+    page = tour.open(place.path)
     assert page.evaluate("watched.shift") < 0.1
-    assert page.evaluate("document.activeElement === document.body")
+    assert no_sideways_scroll(page)
     expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", scheme)
-    assert page.locator("h1").count() == 1
-    for place in tabs:
-        if place.tab:
-            seen.after(page.locator(f'#tabs a[href$="tab={place.tab}"]').click)
-            expect(page.locator("#tabs a[aria-current]")).to_have_attribute(
-                "href", re.compile(f"tab={place.tab}$")
-            )
-        # Dagster is not there in these tests; Operations says so.
-        said = page.locator(".message.problem").all_inner_texts()
-        assert not said or declared.own, (str(place), said)
-        assert page.title() != "NKDash"
-        assert no_sideways_scroll(page), str(place)
+    expect(page).not_to_have_title("NKDash")
 
 
-def test_a_filter_repaints_and_the_url_follows(visit: Open) -> None:
-    seen = visit()
-    page = seen.open("/")
+def test_a_filter_repaints_and_the_url_follows(tour: Visit) -> None:
+    page = tour.go("/")
     whole = value_of(page, "net_revenue")
     page.get_by_role("link", name="Toko Kemang").click()
     expect(page).to_have_url(re.compile(r"\?store=1$"))
@@ -76,12 +64,11 @@ def test_a_filter_repaints_and_the_url_follows(visit: Open) -> None:
     expect(tile(page, "net_revenue")).to_have_text(kemang)
     page.locator(".chip").click()
     expect(tile(page, "net_revenue")).to_have_text(whole)
-    assert page.url == seen.base + "/"
+    assert page.url == tour.base + "/"
 
 
-def test_controls_change_the_url_and_the_url_the_controls(visit: Open) -> None:
-    seen = visit()
-    page = seen.open("/")
+def test_controls_change_the_url_and_the_url_the_controls(tour: Visit) -> None:
+    page = tour.go("/")
     preset = page.get_by_role("textbox", name="Range")
     preset.click()
     page.get_by_role("option", name="Last 7 days").click()
@@ -103,11 +90,10 @@ def test_controls_change_the_url_and_the_url_the_controls(visit: Open) -> None:
     expect(page.locator(".chip")).to_have_text(re.compile("Emina"))
 
 
-def test_a_link_opens_what_its_sender_saw(visit: Open) -> None:
+def test_a_link_opens_what_its_sender_saw(tour: Visit) -> None:
     search = "?range=2026-11-01..2026-11-15&compare=week&grain=week&metric=transactions&store=1,2"
-    seen = visit()
-    page = seen.open("/" + search)
-    assert page.url == f"{seen.base}/{search}"
+    page = tour.open("/" + search)
+    assert page.url == f"{tour.base}/{search}"
     expect(page.get_by_role("heading", name="Transactions by week")).to_be_visible()
     expect(page.get_by_role("textbox", name="Range")).to_have_value("Custom dates")
     expect(page.locator(".chip")).to_have_count(2)
@@ -116,16 +102,16 @@ def test_a_link_opens_what_its_sender_saw(visit: Open) -> None:
     )
 
 
-def test_a_bad_link_falls_back_with_a_notice(visit: Open) -> None:
-    page = visit().open("/?range=fortnight&store=abc&brand=1")
+def test_a_bad_link_falls_back_with_a_notice(tour: Visit) -> None:
+    page = tour.open("/?range=fortnight&store=abc&brand=1")
     expect(page.get_by_text("Part of the link was not understood")).to_be_visible()
     expect(page.get_by_role("textbox", name="Range")).to_have_value("Last 30 days")
     expect(page).to_have_url(re.compile(r"\?brand=1$"))
     expect(page.locator(".chip")).to_have_count(1)
 
 
-def test_a_click_on_the_trend_shows_that_day(visit: Open) -> None:
-    page = visit().open("/?range=7d")
+def test_a_click_on_the_trend_shows_that_day(tour: Visit) -> None:
+    page = tour.go("/?range=7d")
     chart = page.locator(".chart .main-svg").first
     box = chart.bounding_box()
     assert box
@@ -134,14 +120,14 @@ def test_a_click_on_the_trend_shows_that_day(visit: Open) -> None:
     expect(page).to_have_url(re.compile(r"range=2026-11-(\d\d)\.\.2026-11-\1$"))
 
 
-def test_the_metric_of_the_trend_is_the_tile_that_was_picked(visit: Open) -> None:
-    page = visit().open("/")
+def test_the_metric_of_the_trend_is_the_tile_that_was_picked(tour: Visit) -> None:
+    page = tour.go("/")
     page.locator('[data-kpi="discount_rate"] .tile-title').click()
     expect(page.get_by_role("heading", name="Discount rate by day")).to_be_visible()
 
 
-def test_each_tile_explains_itself(visit: Open) -> None:
-    page = visit().open("/")
+def test_each_tile_explains_itself(tour: Visit) -> None:
+    page = tour.go("/")
     page.get_by_role("button", name="What is Average transaction?").click()
     dialog = page.get_by_role("dialog", name="What is this?")
     expect(dialog).to_contain_text("= net revenue / transactions")
@@ -152,8 +138,8 @@ def test_each_tile_explains_itself(visit: Open) -> None:
     expect(page.locator(".ag-row").first).to_be_visible()
 
 
-def test_tables_sort_on_the_server_and_keep_it_in_the_url(visit: Open) -> None:
-    page = visit().open("/sales?tab=products")
+def test_tables_sort_on_the_server_and_keep_it_in_the_url(tour: Visit) -> None:
+    page = tour.go("/sales?tab=products")
     first = page.locator('.ag-row[row-index="0"] [col-id="name"]')
     expect(first).not_to_be_empty()
     page.locator('.ag-header-cell[col-id="items_sold"] .ag-header-cell-label').click()
@@ -171,13 +157,52 @@ def test_tables_sort_on_the_server_and_keep_it_in_the_url(visit: Open) -> None:
     assert "'=SUM(A1:A9)" in lines[1]
 
 
-def test_names_from_odoo_are_text_and_never_markup(visit: Open) -> None:
-    page = visit().open("/sales?tab=products")
+def test_columns_stay_as_a_reader_put_them_until_they_are_put_back(visit: Open) -> None:
+    seen = visit()
+    page = seen.open("/sales?tab=products&sort=-items_sold")
+    column = page.locator('[role=columnheader][col-id="net_revenue"]')
+    reset = page.get_by_role("button", name="Reset columns")
+
+    def width() -> float:
+        box = column.bounding_box()
+        assert box
+        return box["width"]
+
+    first = width()
+    expect(reset).to_be_hidden()
+    edge = column.locator(".ag-header-cell-resize").bounding_box()
+    assert edge
+    x, y = edge["x"] + edge["width"] / 2, edge["y"] + edge["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=4)
+    page.mouse.up()
+    expect(reset).to_be_visible()
+    page.reload()
+    seen.settle()
+    expect(reset).to_be_visible()
+    assert width() == pytest.approx(first + 60, abs=1)
+    seen.go("/sales?tab=transactions")
+    expect(reset).to_be_hidden()
+    seen.go("/sales?tab=products&sort=-items_sold")
+    expect(reset).to_be_visible()
+    reset.press("Enter")
+    expect(reset).to_be_hidden()
+    expect(page.get_by_role("link", name="CSV")).to_be_focused()
+    assert width() == pytest.approx(first, abs=1)
+    expect(page).to_have_url(re.compile("sort=-items_sold"))
+    page.reload()
+    seen.settle()
+    assert width() == pytest.approx(first, abs=1)
+
+
+def test_names_from_odoo_are_text_and_never_markup(tour: Visit) -> None:
+    page = tour.go("/sales?tab=products")
     expect(page.get_by_text("Lip Tint <b>Velvet</b>")).to_be_visible()
 
 
-def test_a_filter_reaches_the_table_and_a_row_its_lines(visit: Open) -> None:
-    page = visit().open("/sales?tab=transactions")
+def test_a_filter_reaches_the_table_and_a_row_its_lines(tour: Visit) -> None:
+    page = tour.open("/sales?tab=transactions")
     expect(page.locator(".ag-row").first).to_be_visible()
     page.keyboard.press("f")
     page.get_by_role("textbox", name="Store", exact=True).click()
@@ -215,16 +240,15 @@ def test_the_scheme_is_kept_and_there_before_the_first_paint(visit: Open) -> Non
     assert page.evaluate("localStorage.getItem('early')") == "dark"
 
 
-def test_the_keyboard_reaches_everything(visit: Open) -> None:
-    seen = visit()
-    page = seen.open("/")
+def test_the_keyboard_reaches_everything(tour: Visit) -> None:
+    page = tour.open("/")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
     in_nav = [declared for declared in pages() if declared.in_nav]
     for number, declared in enumerate(in_nav, 1):
         page.keyboard.press(str(number))
-        expect(page).to_have_url(seen.base + declared.path)
+        expect(page).to_have_url(tour.base + declared.path)
     page.keyboard.press("2")
     expect(page.locator("a.rank-row").first).to_be_visible()
     page.keyboard.press("Tab")
@@ -239,8 +263,8 @@ def test_the_keyboard_reaches_everything(visit: Open) -> None:
     assert all("2px" in reached[name] for name in ("tile-title", "explain", "rank-row"))
 
 
-def test_the_first_tab_offers_to_skip_to_the_figures(visit: Open) -> None:
-    page = visit().open("/sales")
+def test_the_first_tab_offers_to_skip_to_the_figures(tour: Visit) -> None:
+    page = tour.open("/sales")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the figures")
     expect(skip).to_be_focused()
@@ -277,8 +301,8 @@ def test_a_phone_reaches_every_page_and_filter(visit: Open) -> None:
     expect(page.locator("#filter-count")).to_have_text("1")
 
 
-def test_another_company_is_another_currency(visit: Open) -> None:
-    page = visit().open("/")
+def test_another_company_is_another_currency(tour: Visit) -> None:
+    page = tour.go("/")
     assert "Rp" in value_of(page, "net_revenue")
     page.keyboard.press("f")
     page.get_by_role("textbox", name="Company").click()
@@ -287,8 +311,8 @@ def test_another_company_is_another_currency(visit: Open) -> None:
     expect(tile(page, "net_revenue")).to_contain_text("S$")
 
 
-def test_a_page_that_is_not_there_says_so(visit: Open) -> None:
-    page = visit().open("/nowhere")
+def test_a_page_that_is_not_there_says_so(tour: Visit) -> None:
+    page = tour.open("/nowhere")
     expect(page.get_by_text("The address names no page of NKDash.")).to_be_visible()
 
 

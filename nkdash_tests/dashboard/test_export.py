@@ -37,6 +37,9 @@ SHEET = Sheet(
     decimals=2,
 )
 
+# No process has it.
+NOBODY = 2**22 - 1
+
 
 @pytest.fixture
 def client(published: Settings) -> FlaskClient:
@@ -181,17 +184,52 @@ def test_no_more_than_two_are_made_at_once_and_old_ones_go(tmp_path: Path) -> No
     jobs = Jobs(tmp_path)
     for name in ("one", "two"):
         _running(tmp_path / name, os.getpid())
-    with pytest.raises(BusyError):
-        jobs.start("ayu", "a.xlsx", 1, SHEET, [_frame(1)])
+    with pytest.raises(BusyError) as busy:
+        jobs.start("budi", "a.xlsx", 1, SHEET, [_frame(1)])
+    assert not busy.value.own
     old = time.time() - 2 * 3600
     os.utime(tmp_path / "one", (old, old))
-    job = jobs.start("ayu", "a.xlsx", 1, SHEET, [_frame(1)])
+    job = jobs.start("budi", "a.xlsx", 1, SHEET, [_frame(1)])
     assert not (tmp_path / "one").exists()
+    assert _until_ended(jobs, "budi", job) == "done"
+
+
+def test_one_reader_makes_one_at_a_time_and_leaves_the_others_room(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path)
+    _running(tmp_path / "one", os.getpid())
+    with pytest.raises(BusyError) as busy:
+        jobs.start("ayu", "a.xlsx", 1, SHEET, [_frame(1)])
+    assert busy.value.own
+    job = jobs.start("budi", "b.xlsx", 1, SHEET, [_frame(1)])
+    assert _until_ended(jobs, "budi", job) == "done"
+
+
+def test_of_one_reader_the_last_three_are_kept(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path)
+    for place, name in enumerate(("one", "two", "three")):
+        _running(tmp_path / name, NOBODY)
+        at = time.time() - 600 + place
+        os.utime(tmp_path / name, (at, at))
+    _running(tmp_path / "other", NOBODY, "budi")
+    job = jobs.start("ayu", "a.xlsx", 1, SHEET, [_frame(1)])
+    assert {folder.name for folder in tmp_path.iterdir()} == {"two", "three", "other", job}
     assert _until_ended(jobs, "ayu", job) == "done"
 
 
+def test_who_asks_again_too_early_is_told_what_to_do(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> str:
+        raise BusyError(own=True)
+
+    monkeypatch.setattr(Jobs, "start", busy)
+    answer = client.post(f"/export/transactions.xlsx?{RANGE}", headers=ORIGIN)
+    assert answer.status_code == 429
+    assert "Wait until it is there, or take the CSV" in answer.get_data(as_text=True)
+
+
 def test_one_whose_process_died_says_so(tmp_path: Path) -> None:
-    _running(tmp_path / "one", 2**22 - 1)
+    _running(tmp_path / "one", NOBODY)
     now = Jobs(tmp_path).progress("ayu", "one")
     assert (now.state, now.written) == ("failed", 2)
     assert "ask for it again" in now.words
@@ -219,8 +257,8 @@ def test_rows_that_cannot_be_kept_leave_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def _running(folder: Path, pid: int) -> None:
+def _running(folder: Path, pid: int, user: str = "ayu") -> None:
     folder.mkdir()
-    folder.joinpath("job.json").write_text(json.dumps({"user": "ayu", "file": "x", "rows": 9}))
+    folder.joinpath("job.json").write_text(json.dumps({"user": user, "file": "x", "rows": 9}))
     folder.joinpath("pid").write_text(str(pid))
     workbook.tell(folder, 2)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard.charts import nice_ticks, sparkline
 from nkdash.kpis import format as fmt
+from nkdash.kpis.model import Unit
 
 DOLLAR = fmt.currency("SGD", "S$", 2)
 SPACE = "\N{NO-BREAK SPACE}"
@@ -89,6 +90,21 @@ def test_ticks_are_few_round_and_reach_both_ends(low: float, high: float) -> Non
         assert ticks[0] <= low + step * 1e-3
         assert ticks[-1] >= high - step * 1e-3
         assert 0.0 in [round(tick, 9) for tick in ticks]
+
+
+@given(st.sampled_from(sorted(Unit)), st.floats(-2, 0), st.floats(0, 30))
+def test_no_two_ticks_read_the_same(unit: Unit, low: float, high: float) -> None:
+    ticks = nice_ticks(low, high, fmt.least(unit))
+    told = [fmt.figure(unit, tick, short=True) for tick in ticks]
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize(
+    ("high", "ticks"),
+    [(1, [0, 1]), (2, [0, 1, 2]), (7, [0, 2, 4, 6, 8]), (100, [0, 25, 50, 75, 100])],
+)
+def test_counts_have_whole_ticks(high: float, ticks: list[float]) -> None:
+    assert nice_ticks(0, high, least=1) == ticks
 
 
 def test_a_sparkline_leaves_gaps_where_nothing_is_known() -> None:

@@ -350,3 +350,25 @@ def test_a_reader_of_one_store_sees_that_store_and_no_page_about_all(
     expect(page.locator("#page")).not_to_contain_text("Toko Bandara")
     page.goto(f"{seen.base}/operations")
     expect(page.locator("#page")).to_contain_text("Only for people who may see all stores")
+
+
+@pytest.mark.browser
+def test_the_head_has_room_for_the_reader_in_one_line(
+    visit: Callable[..., Visit], people_site: Site
+) -> None:
+    seen = visit(at=people_site)
+    page = seen.page
+    page.goto(f"{seen.base}/login")
+    fill(page, "sari", PASSWORD)
+    expect(page).to_have_url(f"{seen.base}/")
+    for language in ("en", "id"):
+        cookie = {"name": "nkdash_lang", "value": language, "url": seen.base}
+        page.context.add_cookies([cookie])  # type: ignore[list-item]
+        seen.open("/")
+        for width in (1440, 1400, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            box = page.locator("#as-of").bounding_box()
+            assert box
+            assert box["height"] < 20, (language, width)
+            nav = page.locator("#nav")
+            assert nav.evaluate("(nav) => nav.scrollWidth <= nav.clientWidth"), (language, width)

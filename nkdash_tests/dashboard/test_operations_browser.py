@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,27 +16,39 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Visit]
 
 
-@pytest.fixture
-def stub() -> Iterator[DagsterStub]:
-    """Dagster, as it was recorded."""
+@pytest.fixture(scope="module")
+def _running() -> Iterator[DagsterStub]:
     with dagster() as running:
         yield running
 
 
-# Named before ``visit`` in every test: else it would stop serving before the tab is closed.
 @pytest.fixture
-def here(published: Settings, stub: DagsterStub, tmp_path: Path) -> Iterator[Site]:
-    """The dashboard with the stub and a state folder of the test's own."""
+def stub(_running: DagsterStub) -> DagsterStub:
+    """Dagster, as it was recorded, whatever an earlier test was told."""
+    _running.reset()
+    return _running
+
+
+@pytest.fixture(scope="module")
+def _served(
+    published: Settings, _running: DagsterStub, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     chosen = published.model_copy(
         update={
-            "nkdash_dagster_graphql_url": stub.url,
-            "nkdash_state_dir": tmp_path / "state",
+            "nkdash_dagster_graphql_url": _running.url,
+            "nkdash_state_dir": tmp_path_factory.mktemp("state"),
             "nkdash_start_date": date(2026, 9, 1),
         }
     )
     running = Site(chosen)
     yield running
     running.stop()
+
+
+@pytest.fixture
+def here(_served: Site, stub: DagsterStub) -> Site:
+    """The dashboard with the stub and a state folder of the module's own."""
+    return _served
 
 
 def no_sideways_scroll(page: Page) -> bool:

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
-from nkdash_tests.dashboard.conftest import Open, reveal
-from nkdash_tests.dashboard.looks import differs, save, shrunk
+from nkdash_tests.dashboard.conftest import Visit, reveal
+from nkdash_tests.dashboard.looks import differs, load, save, shrunk
 from nkdash_tests.dashboard.sights import Place, fronts
-from nkdash_tests.dashboard.test_axe import turn_dark
+from nkdash_tests.dashboard.test_axe import scheme_of, turn
 
 pytestmark = pytest.mark.browser
 
@@ -37,15 +37,17 @@ def taken(page: Page) -> Image.Image:
     return shrunk(picture.crop((0, 0, picture.width, min(picture.height, TALLEST))))
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("place", fronts(), ids=str)
+@pytest.mark.parametrize("width", WIDTHS)
 def test_a_page_looks_as_it_did(
-    visit: Open, place: Place, width: int, tmp_path: Path, pytestconfig: pytest.Config
+    tour: Visit, place: Place, width: int, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    page = visit(width, 900).open(place.path)
-    found = {"light": taken(page)}
-    turn_dark(page)
-    found["dark"] = taken(page)
+    page = tour.page
+    page.set_viewport_size({"width": width, "height": 900})
+    tour.go(place.path)
+    found = {scheme_of(page): taken(page)}
+    other = turn(page)
+    found[other] = taken(page)
     wrong = {}
     for scheme, picture in found.items():
         kept = KEPT / f"{place}-{width}-{scheme}.png"
@@ -53,7 +55,7 @@ def test_a_page_looks_as_it_did(
             save(picture, kept)
         elif not kept.exists():
             wrong[kept.name] = "there is no picture yet: --update-pictures"
-        elif why := differs(Image.open(kept), picture):
+        elif why := differs(load(kept), picture):
             picture.save(tmp_path / kept.name)
             wrong[kept.name] = f"{why}; now it is {tmp_path / kept.name}"
     assert wrong == {}
@@ -72,37 +74,32 @@ SMOOTHING = {
 }
 
 
-@pytest.fixture(scope="module")
-def plain() -> dict[str, Image.Image]:
-    """The overview as it is, taken once."""
-    return {}
-
-
-def _after(visit: Open, plain: dict[str, Image.Image], style: str) -> tuple[Image.Image, ...]:
-    page = visit(1440, 900).open("/")
-    before = plain.setdefault("overview", taken(page))
-    page.add_style_tag(content=style)
-    return before, taken(page)
+def _before_and_after(tour: Visit, style: str) -> tuple[Image.Image, Image.Image]:
+    page = tour.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    tour.go("/")
+    before = taken(page)
+    tag = page.add_style_tag(content=style)
+    after = taken(page)
+    tag.evaluate("(tag) => tag.remove()")
+    return before, after
 
 
 @pytest.mark.parametrize("style", CHANGES.values(), ids=CHANGES)
-def test_a_change_of_the_look_is_found(
-    visit: Open, plain: dict[str, Image.Image], style: str
-) -> None:
-    assert differs(*_after(visit, plain, style))
+def test_a_change_of_the_look_is_found(tour: Visit, style: str) -> None:
+    assert differs(*_before_and_after(tour, style))
 
 
 @pytest.mark.parametrize("style", SMOOTHING.values(), ids=SMOOTHING)
-def test_another_way_of_drawing_text_is_no_change(
-    visit: Open, plain: dict[str, Image.Image], style: str
-) -> None:
-    before, after = _after(visit, plain, style)
+def test_another_way_of_drawing_text_is_no_change(tour: Visit, style: str) -> None:
+    before, after = _before_and_after(tour, style)
     assert before.tobytes() != after.tobytes()
     assert differs(before, after) == ""
 
 
-def test_a_kept_picture_is_small_and_still_itself(visit: Open, tmp_path: Path) -> None:
-    found = taken(visit(1440, 900).open("/"))
+def test_a_kept_picture_is_small_and_still_itself(tour: Visit, tmp_path: Path) -> None:
+    tour.go("/")
+    found = taken(tour.page)
     save(found, tmp_path / "overview.png")
     assert (tmp_path / "overview.png").stat().st_size < 100_000
-    assert differs(Image.open(tmp_path / "overview.png"), found) == ""
+    assert differs(load(tmp_path / "overview.png"), found) == ""

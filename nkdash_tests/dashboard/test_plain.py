@@ -3,9 +3,11 @@
 import json
 
 import dash_mantine_components as dmc
+import pytest
 from dash import dcc, html
 from plotly.io.json import to_json_plotly
 
+from dashboard import html as own
 from dashboard.plain import plain
 
 
@@ -22,6 +24,15 @@ def test_plain_data_reads_as_dash_would_write_it() -> None:
     assert json.loads(to_json_plotly(plain(drawn))) == json.loads(to_json_plotly(drawn))
     # Nothing is left that only a slower way of writing knows.
     assert "Component" not in str({type(part) for part in _parts(plain(drawn))})
+
+
+@pytest.mark.parametrize("made", own.Element.__subclasses__(), ids=lambda made: made.__name__)
+def test_an_element_is_what_dashs_own_would_be(made: type[own.Element]) -> None:
+    props = {"id": "x", "className": None, "title": "words", "aria-label": "more"}
+    theirs = getattr(html, made.__name__)(["text", 3], **props)
+    told = json.loads(to_json_plotly(theirs))
+    told["props"] = {name: prop for name, prop in told["props"].items() if prop is not None}
+    assert made(["text", 3], **props) == told
 
 
 def _parts(value: object) -> list[object]:

@@ -24,6 +24,7 @@ from nkdash.kpis.periods import Grain
 from nkdash.kpis.registry import measure, trend
 from nkdash.settings import Settings
 from nkdash.warehouse import Warehouse
+from nkdash_tests.dashboard.conftest import drawn
 from nkdash_tests.dashboard.goods import CONSULTING_COSTED
 from nkdash_tests.dashboard.shop import Shop
 
@@ -94,7 +95,7 @@ def test_links_to_other_pages_leave_them_their_basis() -> None:
 
     def hrefs(state: State) -> list[str]:
         links: list[Any] = [*shell.nav_links(t, pages, state, "/profit")]
-        return [link.href for link in links]
+        return [link["props"]["href"] for link in links]
 
     assert hrefs(State(brand=(1,))) == ["/?brand=1", "/sales?brand=1", "/profit?brand=1"]
     assert hrefs(State(tax=EX)) == ["/?tax=ex", "/sales?tax=ex", "/profit?tax=ex"]
@@ -105,7 +106,7 @@ def test_the_chip_of_a_basis_leads_back_to_the_pages_own(look: Look) -> None:
         assert ctx.selection.tax is TaxBasis.IN
         chip: Any
         [chip] = filters.chips(ctx, ())
-        assert chip.href == "/profit"
+        assert chip["props"]["href"] == "/profit"
     with look("", "/profit", EX) as ctx:
         assert ctx.selection.tax is EX
         assert filters.chips(ctx, ()) == []
@@ -116,14 +117,14 @@ def test_margins_are_hidden_where_too_little_has_a_cost(look: Look) -> None:
         covered = cost_coverage(ctx)
         assert covered.share is not None
         assert covered.share < 0.95
-        summary, places = str(profit.summary(ctx)), profit.places(ctx)
+        summary, places = drawn(profit.summary(ctx)), profit.places(ctx)
         assert ctx.t("cover.hidden") in summary
         assert "/profit?range=2026-09-25..2026-11-10&uncovered=show" in summary
-        assert "data-kpi='gross_margin'" not in summary
-        assert "data-kpi='cost_coverage'" in summary
+        assert '"data-kpi": "gross_margin"' not in summary
+        assert '"data-kpi": "cost_coverage"' in summary
         assert places is None
     with look(f"?{UNCOVERED}&uncovered=show", "/profit", EX) as ctx:
-        summary = str(profit.summary(ctx))
+        summary = drawn(profit.summary(ctx))
         assert ctx.t("cover.hidden") not in summary
         assert ctx.t("cover.hide") in summary
         assert profit.places(ctx) is not None
@@ -147,7 +148,7 @@ def test_a_row_without_enough_cost_is_not_told_and_the_others_are(look: Look) ->
         assert told[5]["gross_profit"] is told[5]["gross_margin"] is None
         assert told[1]["gross_margin"] is not None
         assert told[5]["costed_revenue"] is not None
-        listed = str(margin_ranking(ctx, "product", frame, "gross_margin"))
+        listed = drawn(margin_ranking(ctx, "product", frame, "gross_margin"))
         assert listed.index("Serum Vit C") < listed.index("Konsultasi")
         table = {
             r["product_id"]: r
@@ -183,7 +184,7 @@ def test_losses_are_the_lines_sold_below_cost(look: Look) -> None:
         assert reasons.get_column("lost").sum() == lines.get_column("lost").sum()
         assert reasons.get_column("lines").sum() == lines.height
         key = lines.get_column("line_key")[0]
-        assert "Gross profit" in str(profit.receipt(ctx, key))
+        assert "Gross profit" in drawn(profit.receipt(ctx, key))
         assert profit.receipt(ctx, "pos-0/1") is None
 
 
@@ -195,7 +196,7 @@ def test_bands_of_discount_hold_every_sale_once(shop: Shop, look: Look) -> None:
             pl.col("company_id") == 1,
             pl.col("line_kind").is_in(["sale", "free", "service"]),
         )
-        assert str(profit.discounts(ctx)).count("margin-bar") >= 3
+        assert drawn(profit.discounts(ctx)).count("margin-bar") >= 3
     assert bands.get_column("lines").sum() == sold.height
     assert bands.get_column("net_revenue").sum() == sold.get_column("net_tax_ex").sum()
     rates = pl.col("discount_tax_in") / pl.col("gross_tax_in")
@@ -208,8 +209,8 @@ def test_cost_changes_are_told_with_their_effect(shop: Shop, look: Look) -> None
     """Serums rise from 62,000 to 63,500 on 29 September, then to 66,000 on 13 October."""
     with look("?range=2026-09-25..2026-10-20&product=1&compare=none", "/profit", EX) as ctx:
         rows = ctx.session.frame(data.cost_changes(ctx.selection)).sort("date").to_dicts()
-        told = str(profit.costs(ctx))
-        drawer = str(profit.cost_change(ctx, rows[0]["change_key"]))
+        told = drawn(profit.costs(ctx))
+        drawer = drawn(profit.cost_change(ctx, rows[0]["change_key"]))
         assert profit.cost_change(ctx, "1-1-1999-01-01") is None
     assert [(r["cost_before"], r["cost_now"]) for r in rows] == [(62000, 63500), (63500, 66000)]
     assert [str(r["date"]) for r in rows] == ["2026-09-29", "2026-10-13"]
@@ -239,7 +240,7 @@ def test_cost_changes_are_told_with_their_effect(shop: Shop, look: Look) -> None
 def test_a_bill_at_the_same_cost_is_no_change(look: Look) -> None:
     with look("?range=2026-09-10..2026-09-20&product=1", "/profit", EX) as ctx:
         assert ctx.session.frame(data.cost_changes(ctx.selection)).is_empty()
-        assert ctx.t("costs.none") in str(profit.costs(ctx))
+        assert ctx.t("costs.none") in drawn(profit.costs(ctx))
 
 
 def test_the_first_bill_of_a_product_changes_nothing(look: Look) -> None:

@@ -96,6 +96,7 @@ def test_figures_of_some_stores_are_those_of_their_rows(whole: Data, shop: Shop)
         "fact_transactions",
         "agg_sales_daily",
         "agg_sales_hourly",
+        "agg_sales_people_daily",
         "agg_sales_category_daily",
         "agg_sales_product_daily",
         "agg_profit_daily",

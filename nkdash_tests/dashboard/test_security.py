@@ -179,6 +179,18 @@ def test_totals_of_a_reader_are_those_of_his_stores(
     assert [text for text in shown if "Only for people who" in text] == []
 
 
+def test_what_is_kept_from_a_reader_says_whom_to_ask(
+    clients: Callable[[str], FlaskClient],
+) -> None:
+    shown = [
+        section(clients("kemang"), output, "?product=1", "/product").get_data(as_text=True)
+        for output in sections_of("/product")
+    ]
+    kept = [text for text in shown if "Only for people who may see all stores" in text]
+    assert kept
+    assert all("An admin can give you all of them" in text for text in kept)
+
+
 @pytest.mark.parametrize("search", [f"{RANGE}&store=2", f"{RANGE}&store=1,2", RANGE])
 def test_a_filter_opens_no_other_store(clients: Callable[[str], FlaskClient], search: str) -> None:
     mine = clients("kemang")

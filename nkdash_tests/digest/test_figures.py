@@ -45,6 +45,12 @@ def test_the_day_is_held_against_the_same_weekday_of_last_week(digest: Digest, s
     assert found.change == pytest.approx(now / base - 1)
 
 
+def test_the_change_of_a_percentage_is_its_difference(digest: Digest) -> None:
+    found = named(digest.headline)["discount_rate"]
+    assert found.value != found.base
+    assert found.change == pytest.approx(float(found.value) - float(found.base))
+
+
 def test_the_month_to_date_is_held_against_as_many_days_before(digest: Digest, shop: Shop) -> None:
     found = named(digest.to_date)["net_revenue"]
     assert digest.month == Period(date(2026, 11, 1), DAY)

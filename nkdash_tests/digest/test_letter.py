@@ -41,6 +41,8 @@ def test_the_text_says_day_figures_changes_and_where_to_look(
     line = next(line for line in text.splitlines() if line.startswith("Net revenue"))
     assert fmt.money(revenue.value, digest.currency) in line
     assert line.endswith(fmt.signed_percent(revenue.change))
+    rate = next(line for line in text.splitlines() if line.startswith("Discount rate"))
+    assert rate.endswith("pp")
     assert "Sunday 22 Nov 2026, against Sunday 15 Nov 2026." in text
     assert "Second Pte" in text
     assert "https://nkdash.example.com/?range=2026-11-22..2026-11-22&compare=week" in text

@@ -74,6 +74,7 @@ def test_an_older_lake_becomes_the_warehouse(odoo: SandboxServer, tmp_path: Path
         "DATA_LAKE_ROOT": "lake",
         "NKDASH_START_DATE": first,
         "NKDASH_NOW": NOW.isoformat(),
+        "ODOO_MAX_ATTEMPTS": "1",
     }
     (folder / ".env").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
     nkdash(folder, "backfill", "--from", first, "--to", "today")

@@ -95,12 +95,14 @@ class Till:
 def till(request: pytest.FixtureRequest) -> Iterator[Till]:
     """Receipts of a seed."""
     rows = receipts(request.param)
-    [firsts] = [table for table in derived_tables() if table.name == "customer_firsts"]
+    made = ("customer_firsts", "agg_customers_daily")
     with duckdb.connect() as connection:
         frame = pl.DataFrame(rows, infer_schema_length=None)
         connection.register("receipts", frame)
         connection.execute("CREATE TABLE fact_transactions AS FROM receipts")
-        connection.execute(f"CREATE TABLE customer_firsts AS {firsts.select}")
+        for table in derived_tables():
+            if table.name in made:
+                connection.execute(f"CREATE TABLE {table.name} AS {table.select}")
 
         def ask(query: Query) -> list[Row]:
             params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
@@ -196,6 +198,19 @@ def test_a_bucket_is_told_by_its_own_days(till: Till) -> None:
         last = row["bucket"] + timedelta(days=6 - row["bucket"].weekday())
         expected = by_hand(till, till.sold(Period(row["bucket"], min(last, LAST)), {}))
         assert {name: row[name] for name in NAMES} == expected
+
+
+@pytest.mark.parametrize("grain", [Grain.DAY, Grain.WEEK, Grain.MONTH])
+@pytest.mark.parametrize("names", [NAMES, ("repeat_rate",)], ids=["customers", "repeat_rate"])
+def test_days_of_customers_tell_what_their_receipts_tell(
+    till: Till, names: tuple[str, ...], grain: Grain
+) -> None:
+    # A filter that holds everything: it is answered from receipts.
+    everything: Mapping[str, Ids] = {"source": ("pos", "invoice")}
+    for comparison in (Comparison.PREVIOUS, Comparison.YEAR, Comparison.NONE):
+        of_days = till.ask(trend(names, selection({}, comparison), grain))
+        of_receipts = till.ask(trend(names, selection(everything, comparison), grain))
+        assert of_days == of_receipts
 
 
 def test_everybody_is_new_once_in_all_the_lake(till: Till) -> None:

@@ -25,6 +25,7 @@ from nkdash.kpis.periods import Grain, Period
 from nkdash.kpis.registry import kpi, measure, trend
 from nkdash.kpis.selection import Ids, Selection
 from nkdash.warehouse import Warehouse
+from nkdash.warehouse.derived import sql_files
 from nkdash_tests.dashboard import goods
 from nkdash_tests.dashboard.shop import (
     BRANDS,
@@ -476,11 +477,13 @@ def world() -> duckdb.DuckDBPyConnection:
             quantity DECIMAL(18, 4));
         CREATE TABLE held (company_id BIGINT, product_id BIGINT, location_id BIGINT,
             quantity DECIMAL(18, 4), is_complete BOOLEAN);
-        CREATE MACRO stock_on_hand(day) AS TABLE SELECT * FROM held;
+        CREATE MACRO stock_on_hand(day, products := NULL) AS TABLE SELECT * FROM held;
         CREATE MACRO nearest_snapshot(day) AS TABLE
             SELECT day::DATE AS snapshot_date, true AS is_complete;
         INSERT INTO dim_locations VALUES (8, 1);
     """)
+    for name in ("stock_changes", "stock_totals"):
+        connection.execute(f"CREATE VIEW {name} AS {sql_files('tables')[name]}")
     return connection
 
 

@@ -1,6 +1,5 @@
 """Dagster's own daemons, one iteration at a time, at the virtual clock's instant."""
 
-import importlib
 import logging
 import os
 import random
@@ -8,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._scheduler.scheduler import ScheduleIterationTimes, launch_scheduled_runs
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.event import listen
 
 from nkdash.odoo import resource
 from nkdash_tests.simulation import location
@@ -109,13 +111,13 @@ def _through(iteration: Iterable[object]) -> None:
 
 def quicken(patch: pytest.MonkeyPatch) -> None:
     """Leave out what costs time and decides nothing: Alembic's look at its scripts at each opening
-    of a storage (Dagster opens an instance for each tick of each sensor), a new engine for each
-    query, the settings anew for each step, two processes a run that copy its output, events as
-    text, and events that nothing asks for."""
+    of a storage (Dagster opens an instance for each tick of each sensor), a new engine and a new
+    connection for each query, the settings anew for each step, two processes a run that copy its
+    output, events as text, and events that nothing asks for."""
     _keep_first(patch, ScriptDirectory, "from_config", key=_scripts_of)
     for kind in ("runs", "schedules"):
         module = f"dagster._core.storage.{kind}.sqlite.sqlite_{kind.removesuffix('s')}_storage"
-        _keep_first(patch, importlib.import_module(module), "create_engine", key=str)
+        patch.setattr(f"{module}.create_engine", _one_engine())
     _keep_first(patch, resource, "load_settings", key=lambda: tuple(sorted(os.environ.items())))
     logs = "dagster._core.storage.local_compute_log_manager.mirror_stream_to_file"
     patch.setattr(logs, lambda stream, file: nullcontext())
@@ -124,6 +126,20 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
         place = f"dagster._core.execution.{name}.default_system_loggers"
         patch.setattr(place, lambda instance: [])
     patch.setattr(dg.DagsterInstance, "should_store_event", _is_asked_for)
+
+
+def _one_engine() -> Callable[..., Engine]:
+    """``create_engine`` that makes one engine for a file, which keeps its connection."""
+
+    @cache
+    def make(url: str) -> Engine:
+        engine = create_engine(
+            url, pool_size=1, max_overflow=-1, connect_args={"check_same_thread": False}
+        )
+        listen(engine, "connect", lambda made, _: made.execute("PRAGMA synchronous=OFF"))
+        return engine
+
+    return lambda url, **_: make(url)
 
 
 def _keep_first(

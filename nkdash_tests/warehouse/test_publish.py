@@ -21,7 +21,15 @@ from nkdash.contracts import Column, Table
 from nkdash.datasets.spec import Fact
 from nkdash.lake import Layer, partition_path, write_days
 from nkdash.settings import Settings
-from nkdash.warehouse import NothingToPublishError, PublishError, current, load, manifest, publish
+from nkdash.warehouse import (
+    NothingToPublishError,
+    PublishError,
+    current,
+    load,
+    manifest,
+    publish,
+    publisher,
+)
 from nkdash_tests.warehouse.lake_samples import (
     AS_OF,
     DAY,
@@ -451,6 +459,25 @@ def test_the_last_versions_stay(tmp_path: Path) -> None:
         publish(settings, catalog_of(settings))
     held = sorted(path.name for path in settings.warehouse_dir.glob("*.duckdb"))
     assert held == ["nkdash-000003.duckdb", "nkdash-000004.duckdb"]
+
+
+def test_publishing_takes_no_more_memory_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_settings(tmp_path, nkdash_publish_memory="300MiB")
+    land_all(settings, days(2))
+    told: list[tuple[str, str]] = []
+
+    def looked_at(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+        now = "SELECT current_setting('memory_limit'), current_setting('temp_directory')"
+        told.extend(connection.execute(now).fetchall())
+
+    monkeypatch.setattr(publisher, "verify", looked_at)
+    path = publish(settings, catalog_of(settings)).path
+    [(limit, spill)] = told
+    assert limit == "300.0 MiB"
+    assert Path(spill).parent == path.parent
+    assert {file.suffix for file in path.parent.iterdir()} == {".duckdb", ".json", ".lock"}
 
 
 def test_every_column_carries_its_description(settings: Settings, catalog: Catalog) -> None:

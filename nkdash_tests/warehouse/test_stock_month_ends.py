@@ -15,6 +15,7 @@ from nkdash_tests.dashboard.shop import TODAY, Shop, catalog, make_shop, setting
 
 MONTH_ENDS = [date(2026, 8, 31), date(2026, 9, 30), date(2026, 10, 31)]
 ROWS = "FROM stock_month_ends ORDER BY ALL"
+TOTALS = "FROM stock_totals ORDER BY ALL"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,26 @@ def test_a_month_end_is_the_stock_of_that_day(
         )
         assert held == read(chosen, asked)
         assert (len(held) > 5) == (day > MONTH_ENDS[0])
+        some = [product for _, product, _ in held[::2]]
+        of_some = f"FROM stock_on_hand(DATE '{day}', products := {some}) ORDER BY ALL"
+        every = f"FROM stock_on_hand(DATE '{day}') WHERE product_id IN {some} ORDER BY ALL"
+        assert read(chosen, of_some) == (read(chosen, every) if some else [])
+    differing = f"""
+        SELECT product_id, sum(moved), sum(grown)
+        FROM (
+            SELECT product_id, change AS moved, 0 AS grown
+            FROM stock_totals
+            WHERE date > DATE '{known[-2]}' AND date <= DATE '{known[-1]}'
+            UNION ALL
+            SELECT product_id, 0, quantity * CASE WHEN date = DATE '{known[-1]}' THEN 1 ELSE -1 END
+            FROM stock_month_ends
+            WHERE date IN (DATE '{known[-2]}', DATE '{known[-1]}')
+        )
+        WHERE product_id IN (SELECT product_id FROM dim_products WHERE storable)
+        GROUP BY product_id
+        HAVING sum(moved) <> sum(grown)
+    """
+    assert read(chosen, differing) == []
     unvalued = "SELECT count(*) FROM stock_month_ends WHERE value_tax_ex IS NULL"
     assert read(chosen, unvalued) == [(0,)]
 
@@ -83,3 +104,4 @@ def test_what_comes_in_later_makes_the_months_it_touches_anew(
         shutil.move(kept / f"{folder.parent.name}{folder.name}", folder)
         publish(piecemeal, catalog(piecemeal))
     assert read(piecemeal, ROWS) == read(whole, ROWS)
+    assert read(piecemeal, TOTALS) == read(whole, TOTALS)

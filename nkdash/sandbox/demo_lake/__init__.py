@@ -2,7 +2,8 @@
 
 No Odoo and no pipeline: what the datasets' facts are made of (their clean rows) is drawn stretch by
 stretch of days, the datasets' own ``fact`` makes the star tables of it, and ``write_days`` holds
-those to their contracts. The same size, seed and last day give the same rows.
+those to their contracts. Orders have no fact: of them the raw rows are written. The same size, seed
+and last day give the same rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from nkdash.catalog import Catalog
 from nkdash.clock import utc_now, yesterday
 from nkdash.contracts import Table
 from nkdash.datasets.spec import Fact
-from nkdash.lake import Layer, write_days, write_table
+from nkdash.lake import EXTRACTED_AT, Layer, write_days, write_table
 from nkdash.sandbox.demo_lake import documents, sales, stock
 from nkdash.sandbox.demo_lake.chain import (
     Chain,
@@ -108,6 +109,8 @@ def _live(
         for result in waiting:
             result.result()
         waiting = [pool.submit(writer.days, name, part, days) for name, part in parts.items()]
+        orders = sales.raw_orders(chain, sold, zone)
+        waiting.append(pool.submit(writer.raw_days, "pos_orders", orders, days))
         waiting += [
             pool.submit(writer.snapshot, day, stock.clean_quants(chain, day, on_hand, items, zone))
             for day, on_hand in moved.snapshots.items()
@@ -150,9 +153,15 @@ class _Writer:
 
     def days(self, dataset: str, clean: pl.LazyFrame, days: list[int]) -> None:
         """Write the fact of ``dataset`` for ``days``, read in the night after the last of them."""
-        night = datetime.combine(day_of(days[-1] + 1), _READ_AT)
         dates = [day_of(day) for day in days]
-        self._write(self._facts[dataset], clean, dates, self._utc(night))
+        self._write(self._facts[dataset], clean, dates, self._night_after(days))
+
+    def raw_days(self, dataset: str, raw: pl.LazyFrame, days: list[int]) -> None:
+        """Write what was read of a ``dataset`` without a fact."""
+        [table] = [d.raw_table for d in self._catalog.datasets if d.name == dataset]
+        as_of, dates = self._night_after(days), [day_of(day) for day in days]
+        frame = raw.with_columns(pl.lit(as_of).alias(EXTRACTED_AT)).collect()
+        write_days(self.settings.lake_root, Layer.RAW, table, frame, dates, as_of=as_of)
 
     def snapshot(self, day: int, clean: pl.LazyFrame) -> None:
         """Write the stock of ``day``, read as it was taken."""
@@ -166,6 +175,9 @@ class _Writer:
         root = self.settings.lake_root
         written = write_days(root, Layer.STAR, table, frame, dates, as_of=as_of)
         self.rows[table.name] = self.rows.get(table.name, 0) + sum(written.values())
+
+    def _night_after(self, days: list[int]) -> datetime:
+        return self._utc(datetime.combine(day_of(days[-1] + 1), _READ_AT))
 
     def _utc(self, local: datetime) -> datetime:
         """A local time as naive UTC, but not after now."""

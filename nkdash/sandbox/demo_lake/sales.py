@@ -349,17 +349,65 @@ def cents(column: str) -> pl.Expr:
     return money(pl.col(column) / 100)
 
 
+def _state(chain: Chain) -> pl.Expr:
+    """An order's state: the last day's session of one shop is still open."""
+    still_open = (pl.col("day") == chain.last) & (pl.col("store") == chain.stores - 1)
+    kept = pl.when(still_open).then(pl.lit("paid")).otherwise(pl.lit("done"))
+    return pl.when(pl.col("move").is_not_null()).then(pl.lit("invoiced")).otherwise(kept)
+
+
+def raw_orders(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
+    """The columns of raw/pos_orders but when they were read. There is no fact of orders: their raw
+    file is what says that a day of them is loaded.
+    """
+    names = pl.DataFrame({"store": range(chain.stores), "shop": chain.names}).lazy()
+    return (
+        _tendered(sold)
+        .lazy()
+        .join(names, on="store", how="left", maintain_order="left")
+        .select(
+            "id",
+            date=on_date(),
+            name=pl.format("{}/{}", "shop", "id"),
+            pos_reference=pl.lit(None, pl.String),
+            state=_state(chain),
+            date_order=utc(local_time(), zone),
+            company_id=pl.lit(c.COMPANY, pl.Int64),
+            config_id=pl.col("store") + c.FIRST_SHOP,
+            session_id=session(chain),
+            user_id=pl.col("store") + c.FIRST_USER,
+            employee_id="cashier",
+            partner_id="customer",
+            account_move="move",
+            currency_rate=pl.lit(1.0),
+            amount_total=pl.col("incl") / 100,
+            amount_tax=(pl.col("incl") - pl.col("excl")) / 100,
+            amount_paid=pl.col("incl") / 100,
+            amount_return=(pl.col("tendered") - pl.col("incl")) / 100,
+            write_date=utc(local_time(), zone),
+        )
+    )
+
+
+def _tendered(sold: Sold) -> pl.DataFrame:
+    """The orders with ``excl`` and ``incl``, what was handed over (``tendered``) and how much of
+    that by a second method (``part``).
+    """
+    total = sold.lines.group_by("id").agg(pl.col("excl", "incl").sum())
+    orders = sold.orders.join(total, on="id", how="left", maintain_order="left")
+    due, cash = pl.col("incl"), pl.col("method") >= c.FIRST_CASH
+    split = (pl.col("u_part") < _SPLIT) & (due > 20_000_000)
+    bill = pl.Series(_BILLS)[(orders["u_tender"] * len(_BILLS)).cast(pl.Int64)] * 100
+    tendered = pl.when(cash & ~split & (due > 0)).then(-(-due // bill) * bill).otherwise(due)
+    part = pl.when(split).then(due // 200_000 * 100_000).otherwise(0)
+    return orders.with_columns(tendered=tendered, part=part)
+
+
 def clean_lines(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
     """The columns of clean/pos_order_lines. The last day's session of one shop is still open."""
     names = pl.DataFrame({"store": range(chain.stores), "shop": chain.names}).lazy()
-    still_open = (pl.col("day") == chain.last) & (pl.col("store") == chain.stores - 1)
     costs = chain.goods.products.lazy().select("product_id", "cost")
     at_local = local_time()
-    state = (
-        pl.when(pl.col("move").is_not_null())
-        .then(pl.lit("invoiced"))
-        .otherwise(pl.when(still_open).then(pl.lit("paid")).otherwise(pl.lit("done")))
-    )
     head = sold.orders.lazy().join(names, on="store", how="left")
     return (
         sold.lines.lazy()
@@ -373,7 +421,7 @@ def clean_lines(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
             order_ref=pl.format("{}/{}", "shop", "id"),
             ordered_at=utc(at_local, zone),
             ordered_at_local=at_local,
-            order_state=state,
+            order_state=_state(chain),
             company_id=pl.lit(c.COMPANY, pl.Int64),
             pos_config_id=pl.col("store") + c.FIRST_SHOP,
             session_id=session(chain),
@@ -398,16 +446,8 @@ def clean_lines(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
 
 def clean_payments(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
     """The columns of clean/pos_payments: some are split, change is a payment of its own."""
-    total = sold.lines.group_by("id").agg(pl.col("incl").sum())
-    paid = sold.orders.join(total, on="id", how="left", maintain_order="left").filter(
-        pl.col("incl") != 0
-    )
-    due, cash = pl.col("incl"), pl.col("method") >= c.FIRST_CASH
-    split = (pl.col("u_part") < _SPLIT) & (due > 20_000_000)
-    bill = pl.Series(_BILLS)[(paid["u_tender"] * len(_BILLS)).cast(pl.Int64)] * 100
-    tendered = pl.when(cash & ~split & (due > 0)).then(-(-due // bill) * bill).otherwise(due)
-    part = pl.when(split).then(due // 200_000 * 100_000).otherwise(0)
-    paid = paid.with_columns(tendered=tendered, part=part)
+    due = pl.col("incl")
+    paid = _tendered(sold).filter(due != 0)
     rows = [
         paid.with_columns(slot=1, amount=pl.col("tendered") - pl.col("part")),
         paid.filter(pl.col("part") > 0).with_columns(

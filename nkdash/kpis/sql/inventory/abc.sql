@@ -30,10 +30,11 @@ FROM (
         SELECT s.company_id, s.product_id, sum({amount}) AS amount
         FROM agg_sales_product_daily AS s
         WHERE s.date BETWEEN $first AND $last
-            AND s.company_id = ANY($companies)
-            AND s.product_id IN (SELECT product_id FROM dim_products WHERE storable)
         GROUP BY s.company_id, s.product_id
     ) AS sold
+    -- Of products, not of each one's days: those are many more.
     WHERE amount IS NOT NULL
+        AND company_id = ANY($companies)
+        AND product_id IN (SELECT product_id FROM dim_products WHERE storable)
     WINDOW by_rank AS (PARTITION BY company_id ORDER BY amount DESC, product_id)
 ) AS ranked

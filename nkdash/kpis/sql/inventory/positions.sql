@@ -28,27 +28,29 @@ FROM (
         max(last_sold) AS last_sold
     FROM (
         SELECT h.company_id, h.product_id, h.quantity
-        FROM stock_on_hand({last}) AS h
+        FROM stock_on_hand({last}{only}) AS h
         WHERE {at_place}
         UNION ALL BY NAME
         SELECT l.company_id, h.product_id, h.reserved_quantity AS reserved
         FROM fact_stock_on_hand_snapshot AS h
         JOIN nearest_snapshot({last}) AS n ON n.snapshot_date = h.date
         LEFT JOIN dim_locations AS l ON l.location_id = h.location_id
-        WHERE h.reserved_quantity <> 0 AND {at_place}
+        WHERE h.reserved_quantity <> 0 AND {at_place}{of_chosen}
         UNION ALL BY NAME
-        SELECT
-            s.company_id,
-            s.product_id,
-            sum(s.items - s.returned_units) FILTER (s.date > {last} - 30) AS net_30,
-            sum(s.items) FILTER (s.date > {last} - 56) AS sold_56,
-            sum(s.items) AS sold_90,
-            max(s.date) FILTER (s.items > 0) AS last_sold
-        FROM {sales} AS s
-        WHERE s.date > {last} - 90 AND s.date <= {last} AND s.product_id IN (
-            SELECT product_id FROM dim_products WHERE storable
-        )
-        GROUP BY s.company_id, s.product_id
+        SELECT *
+        FROM (
+            SELECT
+                s.company_id,
+                s.product_id,
+                sum(s.items - s.returned_units) FILTER (s.date > {last} - 30) AS net_30,
+                sum(s.items) FILTER (s.date > {last} - 56) AS sold_56,
+                sum(s.items) AS sold_90,
+                max(s.date) FILTER (s.items > 0) AS last_sold
+            FROM {sales} AS s
+            WHERE s.date > {last} - 90 AND s.date <= {last}{of_chosen}
+            GROUP BY s.company_id, s.product_id
+        ) AS s
+        WHERE s.product_id IN ({products})
     ) AS found
     WHERE company_id = ANY($companies)
         AND (SELECT is_complete FROM nearest_snapshot({last}))
@@ -64,7 +66,7 @@ LEFT JOIN (
             arg_max(cost_unit_tax_ex, date) FILTER (cost_source = 'standard_price')
         ) AS cost_unit
     FROM fact_product_costs
-    WHERE date <= {last}
+    WHERE date <= {last}{of_chosen}
     GROUP BY company_id, product_id
 ) AS c ON c.company_id = parts.company_id AND c.product_id = parts.product_id
 WHERE parts.on_hand <> 0 OR parts.reserved <> 0 OR parts.sold_90 <> 0 OR parts.net_30 <> 0

@@ -4,6 +4,5 @@ SELECT
     count(*) AS lines,
     {line_measures}
 FROM fact_sales_all AS s
-LEFT JOIN dim_products AS p ON p.product_id = s.product_id
-WHERE {where}
+{join}WHERE {where}
 GROUP BY ALL

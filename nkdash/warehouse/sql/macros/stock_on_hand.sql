@@ -1,8 +1,9 @@
--- stock_on_hand(day): what lay where when the local business day ended (for today: as far as it is
--- loaded). Storable products only, internal and transit locations, in product unit; no row is none.
--- The nearest snapshot from which all moves to that day are loaded, rolled by its moves, or the end of
--- a month rolled from the same snapshot where that is nearer; is_complete is false where there is no
--- such snapshot and the figures therefore cannot be trusted.
+-- stock_on_hand(day, products := NULL): what lay where when the local business day ended (for today: as
+-- far as it is loaded); of a list of products, or of all. Storable products only, internal and transit
+-- locations, in product unit; no row is none. The nearest snapshot from which all moves to that day
+-- are loaded, rolled by its moves, or the end of a month rolled from the same snapshot where that is
+-- nearer; is_complete is false where there is no such snapshot and the figures therefore cannot be
+-- trusted.
 --   date [local]: The day asked for
 --   company_id: Company of the location
 --   product_id: Product
@@ -10,7 +11,7 @@
 --   quantity [product unit]: what lay there at the day's end
 --   snapshot_taken_at [UTC]: When the snapshot was taken that the figure is rolled from
 --   is_complete: all moves between that snapshot and the day are loaded
-CREATE OR REPLACE MACRO stock_on_hand(day) AS TABLE
+CREATE OR REPLACE MACRO stock_on_hand(day, products := NULL) AS TABLE
 WITH nearest AS (
     FROM nearest_snapshot(day)
 ), month_end AS (
@@ -33,14 +34,21 @@ WITH nearest AS (
         least(date, base_date)::TIMESTAMP, greatest(date, base_date)::TIMESTAMP, INTERVAL 1 DAY
     ))::DATE AS date
     FROM base
+), left_out AS (
+    SELECT product_id
+    FROM dim_products
+    WHERE NOT storable
+        OR (products IS NOT NULL AND product_id NOT IN (SELECT unnest(products)))
 ), parts AS (
     SELECT s.product_id, s.location_id, s.quantity
     FROM fact_stock_on_hand_snapshot AS s
     JOIN base AS b ON b.snapshot_date = s.date AND b.month_end IS NULL
+    WHERE s.product_id NOT IN (FROM left_out)
     UNION ALL
     SELECT p.product_id, p.location_id, p.quantity
     FROM stock_month_places AS p
     JOIN base AS b ON b.month_end = p.date
+    WHERE p.product_id NOT IN (FROM left_out)
     UNION ALL
     SELECT l.product_id, l.location_id, CASE WHEN l.is_later THEN l.quantity ELSE -l.quantity END
     FROM (
@@ -56,7 +64,7 @@ WITH nearest AS (
         CROSS JOIN base AS b
     ) AS l
     WHERE l.is_later = (l.date <= l.last_date)
-        AND l.product_id NOT IN (SELECT product_id FROM dim_products WHERE NOT storable)
+        AND l.product_id NOT IN (FROM left_out)
 ), held AS (
     SELECT product_id, location_id, sum(quantity)::DECIMAL(18, 4) AS quantity
     FROM parts

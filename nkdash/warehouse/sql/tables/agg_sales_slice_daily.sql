@@ -1,10 +1,9 @@
 -- One day of one store and source, of one slice of its sales: what a category, a brand or a principal
--- sold, or what was sold by a cashier, a salesperson, or against a payment method. Columns as in
--- agg_sales_daily. Slices of a kind overlap (a receipt may hold two brands, and be paid in two ways),
--- so they are not to be added up; a figure of one slice is exact, its transactions too.
+-- sold, or what was sold against a payment method. Columns as in agg_sales_daily. Slices of a kind
+-- overlap (a receipt may hold two brands, and be paid in two ways), so they are not to be added up; a
+-- figure of one slice is exact, its transactions too.
 --   kind: category (with all below it), own_category (without), root_category, brand, principal:
---       lines with such a product; cashier, salesperson (of customer documents), method (of payment):
---       whole transactions
+--       lines with such a product; method (of payment): whole transactions
 --   id: record of that kind; null for lines or transactions that have none
 --   transactions: transactions but pure refunds that hold such a line
 --   refund_transactions: pure refunds that hold such a line
@@ -85,11 +84,7 @@ WITH RECURSIVE above (category_id, id) AS (
         ON t.date = b.date AND coalesce(t.order_id, -t.move_id) = b.basket_id
     GROUP BY ALL
 ), receipts AS NOT MATERIALIZED (
-    SELECT 'cashier' AS kind, cashier_id AS id, * FROM fact_transactions
-    UNION ALL
-    SELECT 'salesperson', CASE WHEN source = 'invoice' THEN user_id END, * FROM fact_transactions
-    UNION ALL
-    SELECT 'method', p.payment_method_id, t.*
+    SELECT 'method' AS kind, p.payment_method_id AS id, t.*
     FROM fact_transactions AS t
     JOIN (
         SELECT DISTINCT date, order_id, payment_method_id FROM fact_payments
