@@ -61,7 +61,8 @@ LOSSES = Kpi(
     "What was missing when counted or scrapped, less what was found, at the cost of its day. "
     "Products without a known cost are left out.",
     "- sum of quantity x unit cost of adjustments and scrap",
-    "coalesce(-sum(CAST(signed AS DOUBLE) * cost_unit) "
+    # Decimals add up to the same in whatever order they come; doubles do not.
+    "coalesce(-sum(CAST(CAST(signed AS DOUBLE) * cost_unit AS DECIMAL(24, 6))) "
     "FILTER (movement_type IN ('adjustment', 'scrap')), 0)",
     Unit.MONEY,
     Good.DOWN,
