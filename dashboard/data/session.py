@@ -79,7 +79,7 @@ class Session:
             if not self._scope.is_whole:
                 self._narrow(query.sql)
             # Not cursor.sql, which binds every question twice: that costs more than another copy.
-            answer = self._cursor.execute(query.sql, _values(query)).to_arrow_table()
+            answer = self._cursor.execute(query.sql, query.values).to_arrow_table()
             kept = pl.DataFrame(pl.from_arrow(answer))
             self._cache.put(self.version, key, kept, int(kept.estimated_size()) + 1024)
         return kept
@@ -90,7 +90,7 @@ class Session:
         """
         if not self._scope.is_whole:
             self._narrow(query.sql)
-        reader = self._cursor.sql(query.sql, params=_values(query)).to_arrow_reader(rows)
+        reader = self._cursor.sql(query.sql, params=query.values).to_arrow_reader(rows)
         empty = pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
         found = False
         for batch in reader:
@@ -117,10 +117,6 @@ class Session:
         for table, view in views(self._scope, schema, schema.named(sql) - self._seen):
             self._cursor.execute(view)
             self._seen.add(table)
-
-
-def _values(query: Query) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
 
 
 @dataclass(frozen=True)

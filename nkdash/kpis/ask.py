@@ -52,8 +52,7 @@ def asking(cursor: duckdb.DuckDBPyConnection) -> Ask:
     """Questions to a cursor of the warehouse. They raise duckdb.Error."""
 
     def ask(query: Query) -> pl.DataFrame:
-        params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-        frame: pl.DataFrame = cursor.sql(query.sql, params=params).pl()
+        frame: pl.DataFrame = cursor.sql(query.sql, params=query.values).pl()
         return frame
 
     return ask

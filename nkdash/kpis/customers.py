@@ -152,12 +152,17 @@ def trend(selection: Selection, kpis: tuple[Kpi, ...], grain: Grain) -> Query:
     """See Family.trend. How a customer stood on a day is kept for all sales together; with filters
     it is worked out from his receipts.
     """
-    source, params = rows(selection) if selection.filters else days(selection)
-    text = sql("customers/trend" if selection.filters else "customers/trend_days").format(
+    if selection.filters:
+        source, params = rows(selection)
+        found = sql("customers/of_receipts").format(customer=sql("customers/customer"))
+    else:
+        source, params = days(selection)
+        found = sql("customers/of_days")
+    text = sql("customers/trend").format(
         periods=periods(selection),
         source=source,
         bucket=sql("bucket").format(grain="$grain"),
-        customer=sql("customers/customer"),
+        customers=found,
         kpis=flow.select_list(kpis, selection.tax),
     )
     return Query(text, {**params, **period_params(selection), "grain": grain.value})

@@ -109,6 +109,11 @@ class Query:
         """What tells it from other questions."""
         return self.sql, tuple(sorted(self.params.items()))
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters as DuckDB takes them."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in self.params.items()}
+
 
 @dataclass(frozen=True)
 class Family:

@@ -105,8 +105,7 @@ def till(request: pytest.FixtureRequest) -> Iterator[Till]:
                 connection.execute(f"CREATE TABLE {table.name} AS {table.select}")
 
         def ask(query: Query) -> list[Row]:
-            params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-            found: pl.DataFrame = connection.sql(query.sql, params=params).pl()
+            found: pl.DataFrame = connection.sql(query.sql, params=query.values).pl()
             return found.to_dicts()
 
         yield Till(rows, ask)

@@ -69,9 +69,8 @@ class Told:
 
 
 def rows_of(warehouse: Warehouse, query: Query) -> list[Row]:
-    params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
     with warehouse.cursor() as cursor:
-        found: list[Row] = cursor.sql(query.sql, params=params).pl().to_dicts()
+        found: list[Row] = cursor.sql(query.sql, params=query.values).pl().to_dicts()
         return found
 
 
@@ -488,8 +487,7 @@ def world() -> duckdb.DuckDBPyConnection:
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: Query) -> list[Row]:
-    params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-    found: list[Row] = connection.sql(query.sql, params=params).pl().to_dicts()
+    found: list[Row] = connection.sql(query.sql, params=query.values).pl().to_dicts()
     return found
 
 

@@ -52,8 +52,7 @@ def asked(query: Query, base: Sold, now: Sold) -> list[dict[str, Any]]:
             values = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(rows))
             flat = [value for row in rows for value in row]
             connection.execute(f"INSERT INTO agg_sales_product_daily VALUES {values}", flat)
-        params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-        return list(connection.sql(query.sql, params=params).pl().to_dicts())
+        return list(connection.sql(query.sql, params=query.values).pl().to_dicts())
 
 
 @cache

@@ -51,9 +51,8 @@ class Told:
 
     def ask(self, query: Query) -> pl.DataFrame:
         """The rows of a query."""
-        params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
         with self.warehouse.cursor() as cursor:
-            return pl.DataFrame(cursor.sql(query.sql, params=params))
+            return pl.DataFrame(cursor.sql(query.sql, params=query.values))
 
 
 @pytest.fixture(scope="module")
@@ -306,8 +305,7 @@ def returns(
 ) -> dict[Any, float]:
     period = Period(last - timedelta(days=6), last)
     query = measure(("gmroi",), Selection(period, None, (1,), filters), by)
-    params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
-    rows = connection.execute(query.sql, params).fetchall()
+    rows = connection.execute(query.sql, query.values).fetchall()
     return {row[1] if by else None: row[-1] for row in rows}
 
 

@@ -48,9 +48,8 @@ class Told:
 
     def ask(self, query: Query) -> pl.DataFrame:
         """The rows of a query."""
-        params = {k: list(v) if isinstance(v, tuple) else v for k, v in query.params.items()}
         with self.warehouse.cursor() as cursor:
-            return cursor.sql(query.sql, params=params).pl()
+            return cursor.sql(query.sql, params=query.values).pl()
 
 
 @pytest.fixture(scope="module")

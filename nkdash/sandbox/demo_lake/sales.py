@@ -356,15 +356,19 @@ def _state(chain: Chain) -> pl.Expr:
     return pl.when(pl.col("move").is_not_null()).then(pl.lit("invoiced")).otherwise(kept)
 
 
+def _shops(chain: Chain) -> pl.LazyFrame:
+    """The name (``shop``) of each ``store``."""
+    return pl.DataFrame({"store": range(chain.stores), "shop": chain.names}).lazy()
+
+
 def raw_orders(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
     """The columns of raw/pos_orders but when they were read. There is no fact of orders: their raw
     file is what says that a day of them is loaded.
     """
-    names = pl.DataFrame({"store": range(chain.stores), "shop": chain.names}).lazy()
     return (
         _tendered(sold)
         .lazy()
-        .join(names, on="store", how="left", maintain_order="left")
+        .join(_shops(chain), on="store", how="left", maintain_order="left")
         .select(
             "id",
             date=on_date(),
@@ -405,10 +409,9 @@ def _tendered(sold: Sold) -> pl.DataFrame:
 
 def clean_lines(chain: Chain, sold: Sold, zone: str) -> pl.LazyFrame:
     """The columns of clean/pos_order_lines. The last day's session of one shop is still open."""
-    names = pl.DataFrame({"store": range(chain.stores), "shop": chain.names}).lazy()
     costs = chain.goods.products.lazy().select("product_id", "cost")
     at_local = local_time()
-    head = sold.orders.lazy().join(names, on="store", how="left")
+    head = sold.orders.lazy().join(_shops(chain), on="store", how="left")
     return (
         sold.lines.lazy()
         .drop("day", "store")
